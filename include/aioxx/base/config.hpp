@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// base/config.hpp: the only place with compiler and platform switches.
+// Every macro that a user may define stands here with its reason.
+
+// AIOXX_NO_FRAME_POOL: coroutine frames come from operator new directly. On by itself under
+// AddressSanitizer, which can only see a use after free when memory is not recycled by us.
+#if defined(__SANITIZE_ADDRESS__) && !defined(AIOXX_NO_FRAME_POOL)
+#define AIOXX_NO_FRAME_POOL 1
+#elif defined(__has_feature) && !defined(AIOXX_NO_FRAME_POOL)
+#if __has_feature(address_sanitizer)
+#define AIOXX_NO_FRAME_POOL 1
+#endif
+#endif
+
+// AIOXX_PORTABLE_WAIT: wait for descriptors through Asio's public async_wait only. It costs one
+// epoll_ctl a wait; without it the loop hands its own operation objects to Asio's epoll reactor
+// (core/asio_fd_watcher.hpp), which costs none and never allocates.
+#if !defined(AIOXX_PORTABLE_WAIT) && (!defined(__linux__) || defined(ASIO_HAS_IO_URING_AS_DEFAULT))
+#define AIOXX_PORTABLE_WAIT 1
+#endif
+
+// AIOXX_CHECKS: preconditions are checked (base/contract.hpp). On in debug builds.
+#if !defined(AIOXX_CHECKS)
+#if defined(NDEBUG)
+#define AIOXX_CHECKS 0
+#else
+#define AIOXX_CHECKS 1
+#endif
+#endif

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// core/diagnostics.hpp: what happens to errors that nobody is there to catch.
+// They go to the loop's exception handler with a typed context (asyncio: call_exception_handler's dict).
+
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include <aioxx/base/error.hpp>
+#include <aioxx/base/function.hpp>
+
+namespace aioxx {
+
+/// An error without a caller, and where it comes from.
+struct exception_context {
+    std::string message;           ///< what was going on: "exception in callback", "exception was never retrieved"
+    std::exception_ptr exception;  ///< may be null
+    std::string source;            ///< name of the task, transport or callback concerned; may be empty
+};
+
+/// Called with each error that has no caller. Must not throw; one that does is reported by the default one.
+using exception_handler = function<void(const exception_context&)>;
+
+/// The text of an exception, for reports.
+[[nodiscard]] inline std::string describe(const std::exception_ptr& exception) {
+    if (!exception) return "no exception";
+    try {
+        std::rethrow_exception(exception);
+    } catch (const std::exception& caught) {
+        return caught.what();
+    } catch (const cancelled_error&) {
+        return "cancelled";
+    } catch (...) {
+        return "an exception that does not derive from std::exception";
+    }
+}
+
+/// Writes the context as one line to standard error (asyncio: default_exception_handler).
+inline void default_exception_handler(const exception_context& context) {
+    std::string line = "aioxx: " + context.message;
+    if (!context.source.empty()) line += " [" + context.source + "]";
+    if (context.exception) line += ": " + describe(context.exception);
+    line += '\n';
+    std::fputs(line.c_str(), stderr);
+}
+
+}  // namespace aioxx

@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// core/event_loop.hpp: the loop: what is ready, what has a deadline, what is to be flushed, and the turn that
+// brings them together. It waits through its backend and never learns what a socket is.
+//
+// Theory of operation. The backend calls enter() for each event. The event's callback runs, then the batches
+// of ready nodes, then the flushes, until nothing is left or the turn's budget is used up; then the next
+// deadline is armed. Nothing is posted to the backend while a turn runs, because its end looks at everything;
+// outside of a turn the first thing that is scheduled requests one.
+
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <aioxx/base/function.hpp>
+#include <aioxx/base/intrusive_list.hpp>
+#include <aioxx/base/pinned.hpp>
+#include <aioxx/core/backend.hpp>
+#include <aioxx/core/current.hpp>
+#include <aioxx/core/diagnostics.hpp>
+#include <aioxx/core/handle.hpp>
+#include <aioxx/core/ready_queue.hpp>
+#include <aioxx/core/timer_queue.hpp>
+#include <aioxx/core/turn.hpp>
+
+namespace aioxx {
+
+class task_context;
+struct task_tag;
+struct resource_tag;
+
+/// What the loop knows of a running task: that it exists, and how to end it without another step.
+class loop_task : public list_node<task_tag> {
+public:
+    /// The loop is closed: destroys the coroutine where it stands and gives up the loop's reference.
+    virtual void abandon() noexcept = 0;
+    /// One line that names it and says what it waits for.
+    [[nodiscard]] virtual std::string describe() const = 0;
+
+protected:
+    loop_task() = default;
+    ~loop_task() = default;
+};
+
+/// Something that lives on a loop until it is closed: an open transport, a listening server, a worker pool.
+class loop_resource : public list_node<resource_tag> {
+public:
+    /// Asks for an end without delay. The resource leaves the loop's list when it is gone, at once or later.
+    virtual void abandon() noexcept = 0;
+    /// One line that names it in reports.
+    [[nodiscard]] virtual std::string describe() const = 0;
+
+protected:
+    loop_resource() = default;
+    ~loop_resource() = default;
+};
+
+/// Runs callbacks, timers and tasks, in order, on one thread.
+///
+/// Concurrency: one thread at a time, the one that runs it. call_soon_threadsafe is the only door for others.
+/// Asyncio: AbstractEventLoop without the networking, which is free functions in net/. The consequences of one
+/// event run before the next event's callback; timers with equal deadlines run in the order of arming.
+class event_loop final : private backend_client, pinned {
+public:
+    /// Parameters: `system` what it waits through.
+    explicit event_loop(std::unique_ptr<backend> system) : backend_(std::move(system)) { backend_->attach(*this); }
+    ~event_loop() { close(); }
+
+    // ---- callbacks ----
+
+    /// Runs a callback in the next batch, exactly once, first come first served.
+    ///
+    /// Errors: invalid_state_error when the loop is closed. What the callback throws goes to the exception handler.
+    handle call_soon(function<void()> callback) {
+        auto& node = make_callback(std::move(callback), "call_soon");
+        handle scheduled(node);
+        schedule(node);
+        return scheduled;
+    }
+
+    /// Runs a callback after a delay; a negative delay counts as zero.
+    template <class Rep, class Period>
+    handle call_later(std::chrono::duration<Rep, Period> delay, function<void()> callback) {
+        return call_at(add_saturated(time(), to_duration(delay)), std::move(callback));
+    }
+
+    /// Runs a callback at a point of the loop's time.
+    handle call_at(time_point when, function<void()> callback) {
+        auto& node = make_callback(std::move(callback), "call_at");
+        handle scheduled(node);
+        schedule_at(node, when);
+        return scheduled;
+    }
+
+    /// Runs a callback in the next batch. The only member that any thread may call.
+    void call_soon_threadsafe(function<void()> callback) {
+        {
+            const std::scoped_lock lock(remote_mutex_);
+            if (remote_closed_) throw invalid_state_error("call_soon_threadsafe: the event loop is closed");
+            remote_.push_back(std::move(callback));
+            if (remote_requested_) return;
+            remote_requested_ = true;
+            backend_->request_turn_threadsafe();
+        }
+    }
+
+    /// The loop's monotonic time.
+    [[nodiscard]] time_point time() const noexcept { return backend_->now(); }
+
+    // ---- running ----
+
+    /// Runs until stop(). Can be called again.
+    ///
+    /// Errors: invalid_state_error when the loop is closed or runs already, or another one runs in this thread.
+    void run_forever() {
+        require_open("run_forever");
+        if (running_) throw invalid_state_error("run_forever: this event loop is already running");
+        if (detail::running_loop != nullptr) {
+            throw invalid_state_error("run_forever: another event loop is running in this thread");
+        }
+        running_ = true;
+        struct ended {
+            event_loop& loop;
+            ~ended() { loop.running_ = loop.stopping_ = false; }
+        } at_the_end{*this};
+        request_turn();
+        backend_->run();
+    }
+
+    /// Ends run_forever after the batch that is running. Before run_forever: it makes one pass and returns.
+    void stop() {
+        stopping_ = true;
+        if (running_ && !in_turn_) request_turn();
+    }
+
+    [[nodiscard]] bool is_running() const noexcept { return running_ || in_turn_; }
+    [[nodiscard]] bool is_closed() const noexcept { return closed_; }
+
+    /// Drops all callbacks, timers, tasks and resources without running them. Idempotent.
+    ///
+    /// Suspended tasks are destroyed where they stand: their destructors run, their cleanup code does not. For
+    /// an orderly end use runner, which cancels and awaits them first.
+    /// Errors: invalid_state_error from within the loop.
+    void close();
+
+    // ---- errors ----
+
+    /// Sets what is called with errors that have no caller; an empty one restores the default.
+    void set_exception_handler(exception_handler handler) { exception_handler_ = std::move(handler); }
+
+    /// Reports an error that has no caller. Never throws.
+    void call_exception_handler(const exception_context& context) noexcept {
+        try {
+            if (!exception_handler_) return default_exception_handler(context);
+            exception_handler_(context);
+        } catch (...) {
+            report_failed_handler(context);
+        }
+    }
+
+    // ---- signals ----
+
+    /// Runs a callback on the loop for each delivery of a signal; replaces the former one.
+    ///
+    /// Errors: std::invalid_argument for a number that is no signal or one that cannot be caught.
+    void add_signal_handler(int signal, function<void()> callback) {
+        require_open("add_signal_handler");
+        require_signal(signal, "add_signal_handler");
+        backend_->set_signal_handler(signal, std::move(callback));
+    }
+
+    /// Restores the signal's former disposition.
+    void remove_signal_handler(int signal) {
+        require_signal(signal, "remove_signal_handler");
+        if (!closed_) backend_->set_signal_handler(signal, {});
+    }
+
+    // ---- for the parts of the library, and for those who extend it ----
+
+    /// Runs a node in the next batch. Requires: it is not scheduled.
+    void schedule(ready_node& node) {
+        ready_.push(node);
+        if (!in_turn_) request_turn();
+    }
+
+    /// Arms a timer: the node runs when the deadline has passed. Requires: it is not armed.
+    void schedule_at(timer_node& timer, time_point when) {
+        timers_.arm(timer, when);
+        if (!in_turn_) request_turn();
+    }
+
+    /// Takes back schedule or schedule_at.
+    void unschedule(timer_node& timer) noexcept {
+        timers_.cancel(timer);
+        timer.unlink();
+    }
+
+    /// Calls flush() at the end of this turn. Nothing happens when that is already so.
+    void request_flush(flush_node& node) {
+        if (node.is_linked()) return;
+        flushes_.push_back(node);
+        if (!in_turn_) request_turn();
+    }
+
+    /// Runs an event's callback as a turn. Inside of a turn it is just a call.
+    template <class Callback>
+    void enter(Callback&& callback) {
+        if (in_turn_) return static_cast<void>(callback());
+        begin_turn();
+        guarded([&] { callback(); }, "exception in an event callback");
+        end_turn();
+    }
+
+    /// Memory that a transport receives into, valid until its callback returns. One for all of the loop's
+    /// connections, so that it stays in the cache and a quiet connection holds none.
+    [[nodiscard]] std::span<std::byte> receive_buffer() {
+        if (!receive_buffer_) receive_buffer_ = std::make_unique_for_overwrite<std::byte[]>(receive_buffer_size);
+        return {receive_buffer_.get(), receive_buffer_size};
+    }
+
+    /// Makes a resource known, so that closing the loop ends it.
+    void attach(loop_resource& resource) noexcept { resources_.push_back(resource); }
+
+    /// Asks every resource for its end. Requires: on the loop's thread.
+    void abandon_resources() noexcept;
+    [[nodiscard]] const intrusive_list<loop_resource, resource_tag>& resources() const noexcept { return resources_; }
+
+    [[nodiscard]] backend& system() noexcept { return *backend_; }
+    void attach(loop_task& task) noexcept { tasks_.push_back(task); }
+    [[nodiscard]] std::uint64_t next_task_number() noexcept { return ++task_count_; }
+    /// The tasks that are not done, oldest first (asyncio: all_tasks).
+    [[nodiscard]] const intrusive_list<loop_task, task_tag>& tasks() const noexcept { return tasks_; }
+
+    /// The task whose code runs now, or null; current_task() of core/task.hpp is the typed form.
+    [[nodiscard]] task_context* current_context() const noexcept { return current_task_; }
+    task_context* exchange_current_task(task_context* task) noexcept { return std::exchange(current_task_, task); }
+
+    void set_turn_budget(turn_budget budget) noexcept { budget_ = budget; }
+
+    /// Errors: invalid_state_error naming the operation, when the loop is closed.
+    void require_open(const char* operation) const {
+        if (closed_) throw invalid_state_error(std::string(operation) + ": the event loop is closed");
+    }
+
+    /// Runs a function; what it throws goes to the exception handler under this message.
+    template <class Function>
+    void guarded(Function&& function, const char* message) noexcept {
+        try {
+            function();
+        } catch (...) {
+            call_exception_handler({message, std::current_exception(), {}});
+        }
+    }
+
+private:
+    static constexpr std::size_t receive_buffer_size = 64 * 1024;
+
+    detail::callback_node& make_callback(function<void()> callback, const char* operation) {
+        require_open(operation);
+        return *new detail::callback_node(std::move(callback));
+    }
+
+    static void require_signal(int signal, const char* operation) {
+        if (signal < 1 || signal >= NSIG || signal == SIGKILL || signal == SIGSTOP) {
+            throw std::invalid_argument(std::string(operation) + ": signal " + std::to_string(signal) +
+                                        " cannot be caught; expected 1 to " + std::to_string(NSIG - 1) +
+                                        " without SIGKILL and SIGSTOP");
+        }
+    }
+
+    static void report_failed_handler(const exception_context& context) noexcept {
+        default_exception_handler({"unhandled error in the exception handler", std::current_exception(), {}});
+        default_exception_handler(context);
+    }
+
+    void request_turn() {
+        if (turn_requested_) return;
+        turn_requested_ = true;
+        backend_->request_turn();
+    }
+
+    void begin_turn() noexcept {
+        in_turn_ = true;
+        former_loop_ = std::exchange(detail::running_loop, this);
+    }
+
+    void end_turn();
+    void run_batch();
+    void flush_all();
+    void arm_next();
+
+    void on_wake_up() override {
+        turn_requested_ = false;
+        enter([this] {
+            take_remote();
+            if (!timers_.empty()) take_due();
+        });
+    }
+
+    void on_ready(fd_handler& handler, fd_event event) override {
+        enter([&] { (handler.*event)(); });
+    }
+    void on_signal(function<void()>& callback) override { enter(callback); }
+
+    void take_remote() {
+        std::vector<function<void()>> arrived;
+        {
+            const std::scoped_lock lock(remote_mutex_);
+            if (!remote_requested_) return;
+            remote_requested_ = false;
+            arrived.swap(remote_);
+        }
+        for (auto& callback : arrived) ready_.push(make_callback(std::move(callback), "call_soon_threadsafe"));
+    }
+
+    void take_due() {
+        const time_point now = time();
+        if (armed_ && *armed_ <= now) armed_.reset();
+        while (timer_node* due = timers_.pop_due(now)) ready_.push(*due);
+    }
+
+    std::unique_ptr<backend> backend_;
+    ready_queue ready_;
+    timer_queue timers_;
+    intrusive_list<flush_node, flush_tag> flushes_;
+    intrusive_list<loop_task, task_tag> tasks_;  // not done; the loop holds a reference to each
+    intrusive_list<loop_resource, resource_tag> resources_;
+    std::optional<time_point> armed_;  // the deadline that the backend knows; may be earlier than needed
+    task_context* current_task_ = nullptr;
+    event_loop* former_loop_ = nullptr;
+    std::uint64_t task_count_ = 0;
+    turn_budget budget_;
+    bool in_turn_ = false;
+    bool turn_requested_ = false;
+    bool running_ = false;
+    bool stopping_ = false;
+    bool closed_ = false;
+    exception_handler exception_handler_;
+    std::unique_ptr<std::byte[]> receive_buffer_;
+
+    std::mutex remote_mutex_;  // guards the three below
+    std::vector<function<void()>> remote_;
+    bool remote_requested_ = false;
+    bool remote_closed_ = false;
+};
+
+// ---- definitions ----
+
+inline void event_loop::run_batch() {
+    ready_.begin_batch();
+    while (ready_node* node = ready_.next()) {
+        try {
+            node->run();
+        } catch (...) {
+            call_exception_handler({"exception in a callback", std::current_exception(), {}});
+        }
+    }
+}
+
+inline void event_loop::flush_all() {
+    intrusive_list<flush_node, flush_tag> now;
+    now.splice_back(flushes_);
+    while (flush_node* node = now.pop_front()) {
+        guarded([&] { node->flush(); }, "exception in a flush");
+    }
+}
+
+inline void event_loop::end_turn() {
+    for (int batches = 0; batches < budget_.batches && !(stopping_ && batches > 0); ++batches) {
+        if (ready_.empty()) {
+            if (flushes_.empty()) break;
+            flush_all();
+        } else {
+            run_batch();
+        }
+    }
+    // A flush may write, and a write may ask for a flush: a second pass at most, the rest has its own turn.
+    if (!flushes_.empty()) flush_all();
+    in_turn_ = false;
+    detail::running_loop = former_loop_;
+    if (stopping_ && running_) {
+        backend_->stop();
+    } else if (!ready_.empty() || !flushes_.empty()) {
+        request_turn();
+    }
+    arm_next();
+}
+
+// Timers that are armed and cancelled again cost the backend nothing: it is only told of earlier deadlines,
+// and a wake-up that comes too early arms the next one.
+inline void event_loop::arm_next() {
+    if (timers_.empty()) {
+        if (armed_) {
+            armed_.reset();
+            backend_->disarm();
+        }
+        return;
+    }
+    if (armed_ && *armed_ <= timers_.earliest()) return;
+    armed_ = timers_.earliest();
+    backend_->arm(*armed_);
+}
+
+inline void event_loop::close() {
+    if (closed_) return;
+    if (in_turn_) throw invalid_state_error("close: the event loop is running");
+    const detail::running_loop_scope scope(this);  // destructors of tasks may ask for it
+    while (loop_task* task = tasks_.pop_front()) task->abandon();
+    abandon_resources();
+    resources_.clear();
+    closed_ = true;
+    {
+        const std::scoped_lock lock(remote_mutex_);
+        remote_closed_ = true;
+        remote_.clear();
+    }
+    flushes_.clear();
+    ready_.clear();
+    timers_.clear();
+}
+
+inline void event_loop::abandon_resources() noexcept {
+    intrusive_list<loop_resource, resource_tag> asked;
+    while (loop_resource* resource = resources_.pop_front()) {
+        asked.push_back(*resource);
+        resource->abandon();
+    }
+    resources_.splice_back(asked);
+}
+
+}  // namespace aioxx

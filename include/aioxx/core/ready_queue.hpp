@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// core/ready_queue.hpp: the FIFO of what runs next.
+// A batch is what was in the queue when it started; what a batch schedules waits for the next one
+// (asyncio: one tick). The nodes live in their owners: scheduling never allocates.
+
+#include <aioxx/base/intrusive_list.hpp>
+
+namespace aioxx {
+
+struct ready_tag;
+
+/// Something that can be scheduled to run once: a callback, a task's first step, a woken coroutine.
+class ready_node : public list_node<ready_tag> {
+public:
+    /// Runs it. It has left the queue before, so that it may be scheduled again or destroyed from within.
+    virtual void run() = 0;
+    /// The loop was closed before it ran: gives up what run() would have used.
+    virtual void discard() noexcept {}
+
+protected:
+    ready_node() = default;
+    ~ready_node() = default;
+};
+
+/// FIFO of ready nodes that runs exactly the batch present at the start.
+class ready_queue {
+public:
+    [[nodiscard]] bool empty() const noexcept { return waiting_.empty() && batch_.empty(); }
+
+    void push(ready_node& node) noexcept { waiting_.push_back(node); }
+
+    /// Starts a batch: everything that is in the queue now.
+    void begin_batch() noexcept { batch_.splice_back(waiting_); }
+
+    /// The next node of the batch, taken out; null at its end.
+    ready_node* next() noexcept { return batch_.pop_front(); }
+
+    /// Discards everything.
+    void clear() noexcept {
+        batch_.splice_back(waiting_);
+        while (ready_node* node = batch_.pop_front()) node->discard();
+    }
+
+private:
+    intrusive_list<ready_node, ready_tag> waiting_;
+    intrusive_list<ready_node, ready_tag> batch_;
+};
+
+}  // namespace aioxx

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// core/task.hpp: task<T>, the handle of a coroutine that the loop drives, and create_task, which makes one.
+
+#include <string>
+#include <utility>
+
+#include <aioxx/core/coroutine.hpp>
+#include <aioxx/core/current.hpp>
+#include <aioxx/core/future.hpp>
+#include <aioxx/core/task_base.hpp>
+
+namespace aioxx {
+
+namespace detail {
+
+template <class T>
+class task_state final : public outcome_state<T, task_base> {
+    using base = outcome_state<T, task_base>;
+    using handle_type = typename coro<T>::handle_type;
+
+public:
+    task_state(event_loop& loop, handle_type root, std::string name) : base(loop, root, std::move(name)) {
+        root.promise().task = this;
+    }
+
+private:
+    bool collect() noexcept override {
+        auto& ended = handle_type::from_address(this->root_.address()).promise().outcome;
+        const bool has_value = ended.has_value();
+        this->outcome = std::move(ended);
+        return has_value;
+    }
+    void set_outcome(std::exception_ptr exception) noexcept override {
+        this->outcome.reset();
+        this->outcome.set_exception(std::move(exception));
+    }
+};
+
+}  // namespace detail
+
+/// A coroutine that runs on its own (asyncio: Task).
+///
+/// The loop keeps it until it is done: dropping the handle detaches it, and an error that nobody then can see
+/// goes to the exception handler. Copies refer to the same task. Await it for its outcome.
+template <class T = void>
+class task : public outcome_handle<T, detail::task_state<T>> {
+    using base = outcome_handle<T, detail::task_state<T>>;
+
+public:
+    task() noexcept = default;
+    explicit task(state_ptr<detail::task_state<T>> state) noexcept : base(std::move(state)) {}
+
+    [[nodiscard]] std::string name() const { return this->checked().name(); }
+    void set_name(std::string name) const { this->checked().set_name(std::move(name)); }
+    [[nodiscard]] int cancelling() const { return this->checked().cancelling(); }
+    int uncancel() const { return this->checked().uncancel(); }
+};
+
+/// Starts a coroutine as a task of a loop; its first step runs in the next batch.
+///
+/// Errors: invalid_state_error when the loop is closed; std::invalid_argument for an empty coroutine.
+template <class T>
+task<T> create_task(event_loop& loop, coro<T> coroutine, std::string name = {}) {
+    loop.require_open("create_task");
+    if (!coroutine) throw std::invalid_argument("create_task: the coroutine was already awaited or moved from");
+    return task<T>(state_ptr(new detail::task_state<T>(loop, coroutine.release(), std::move(name))));
+}
+
+/// Starts a coroutine as a task of the running loop (asyncio: create_task).
+///
+/// Parameters: `name` for reports; empty gives "Task-N".
+template <class T>
+task<T> create_task(coro<T> coroutine, std::string name = {}) {
+    return create_task(get_running_loop(), std::move(coroutine), std::move(name));
+}
+
+/// The task whose code runs now, or null in a callback (asyncio: current_task).
+[[nodiscard]] inline task_base* current_task() {
+    return static_cast<task_base*>(get_running_loop().current_context());
+}
+
+}  // namespace aioxx

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// core/task_base.hpp: the untyped part of a task: a coroutine that the loop drives, with a name, a
+// cancellation count and an outcome that others wait for.
+
+#include <coroutine>
+#include <exception>
+#include <string>
+#include <utility>
+
+#include <aioxx/core/coroutine.hpp>
+#include <aioxx/core/future_base.hpp>
+#include <aioxx/core/waiter.hpp>
+
+namespace aioxx {
+
+/// A running coroutine, whatever its type. The loop holds a reference until it is done.
+class task_base : public future_base, public task_context, public loop_task, private ready_node {
+public:
+    static constexpr const char* kind = "task";
+
+    /// Its name: the given one or "Task-N" with the loop's own count (asyncio: get_name).
+    [[nodiscard]] std::string name() const { return name_.empty() ? "Task-" + std::to_string(number_) : name_; }
+    void set_name(std::string name) { name_ = std::move(name); }
+
+    /// Requests a cancellation: cancelled_error is thrown where the task is suspended, or at its next suspension.
+    ///
+    /// A task that has not run yet ends without running. One that waits for another task cancels that one first.
+    /// Returns: false when it is done already.
+    bool cancel(std::string message = {}) override {
+        if (done()) return false;
+        request_cancel(std::move(message));
+        return true;
+    }
+
+    [[nodiscard]] std::string describe() const override {
+        std::string text = name();
+        if (const char* what = waits_for()) {
+            text += std::string(" waits for ") + what;
+        } else if (!done()) {
+            text += is_linked_ready() ? " is ready to start" : " is scheduled or running";
+        }
+        return text;
+    }
+
+protected:
+    task_base(event_loop& loop, std::coroutine_handle<> root, std::string name)
+        : future_base(loop), task_context(root), number_(loop.next_task_number()), name_(std::move(name)) {
+        add_reference();  // the loop's
+        loop.attach(static_cast<loop_task&>(*this));
+        loop.schedule(*this);
+    }
+    ~task_base() override {
+        if (root_) root_.destroy();
+    }
+
+    /// Moves the outcome out of the ended coroutine. Returns: whether it is a value.
+    virtual bool collect() noexcept = 0;
+    /// Ends with an exception without the coroutine.
+    virtual void set_outcome(std::exception_ptr exception) noexcept = 0;
+
+private:
+    [[nodiscard]] bool is_linked_ready() const noexcept { return static_cast<const ready_node*>(this)->is_linked(); }
+
+    // The first step.
+    void run() override {
+        if (!must_cancel_) return resume(loop(), root_);
+        destroy_root();
+        set_outcome(std::make_exception_ptr(cancelled_error(cancel_message())));
+        end(future_base::state::cancelled);
+    }
+
+    void finish() override {
+        const bool has_value = collect();
+        destroy_root();
+        end(has_value || !is_cancelled(outcome_exception()) ? state::finished : state::cancelled);
+    }
+
+    void end(state outcome) {
+        // A request that no suspension was left to deliver ends the task as cancelled and drops its value.
+        if (must_cancel_ && outcome == state::finished && !outcome_exception()) {
+            set_outcome(std::make_exception_ptr(cancelled_error(cancel_message())));
+            outcome = state::cancelled;
+        }
+        static_cast<loop_task*>(this)->unlink();
+        complete(outcome);
+        drop_reference();
+    }
+
+    void abandon() noexcept override {
+        static_cast<ready_node*>(this)->unlink();
+        destroy_root();
+        drop_reference();
+    }
+
+    void destroy_root() noexcept {
+        if (root_) std::exchange(root_, {}).destroy();
+    }
+
+    std::uint64_t number_;
+    std::string name_;
+};
+
+}  // namespace aioxx
