@@ -26,7 +26,9 @@ namespace {
 constinit std::atomic<std::uint64_t> before_mapping{0};
 constinit std::atomic<std::uint64_t>* counter = &before_mapping;
 
-void count() { counter->fetch_add(1, std::memory_order_relaxed); }
+void count() {
+    counter->fetch_add(1, std::memory_order_relaxed);
+}
 
 __attribute__((constructor)) void map_counter() {
     const char* path = std::getenv("AIOXX_ALLOCATION_COUNTER");
@@ -64,11 +66,12 @@ void* memalign(std::size_t alignment, std::size_t size) noexcept {
     return __libc_memalign(alignment, size);
 }
 
-void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept { return memalign(alignment, size); }
+void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept {
+    return memalign(alignment, size);
+}
 
 int posix_memalign(void** block, std::size_t alignment, std::size_t size) noexcept {
     *block = memalign(alignment, size);
     return *block == nullptr ? ENOMEM : 0;
 }
-
 }

@@ -24,8 +24,8 @@ public:
     }
 
     void print() const {
-        std::printf("{\"lines\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"time_ns\": %" PRId64 ", \"cpu_ns\": %" PRId64
-                    "}\n",
+        std::printf("{\"lines\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"time_ns\": %" PRId64
+                    ", \"cpu_ns\": %" PRId64 "}\n",
                     lines_, bytes_, now(CLOCK_MONOTONIC) - time_, now(CLOCK_PROCESS_CPUTIME_ID) - cpu_);
     }
 

@@ -17,7 +17,8 @@ int main(int argc, char** argv) {
     constexpr std::size_t line_size = 100;
     constexpr std::size_t lines_at_once = 2500;
     std::string block;
-    for (std::size_t line = 0; line < lines_at_once; ++line) block += std::string(line_size - 1, 'x') + '\n';
+    for (std::size_t line = 0; line < lines_at_once; ++line)
+        block += std::string(line_size - 1, 'x') + '\n';
     std::size_t left = std::strtoull(argv[1], nullptr, 10) * line_size;
     std::size_t at = 0;
     while (left > 0) {

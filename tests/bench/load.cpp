@@ -43,10 +43,11 @@ struct options {
 };
 
 [[noreturn]] void usage() {
-    std::fputs("usage: load --port N [--connections N] [--size BYTES] [--pause-us N] [--server PID]\n"
-               "            [--counter FILE] [--warmup-seconds S | --warmup-messages N]\n"
-               "            [--seconds S] [--messages N]\n",
-               stderr);
+    std::fputs(
+        "usage: load --port N [--connections N] [--size BYTES] [--pause-us N] [--server PID]\n"
+        "            [--counter FILE] [--warmup-seconds S | --warmup-messages N]\n"
+        "            [--seconds S] [--messages N]\n",
+        stderr);
     std::exit(2);
 }
 
@@ -136,18 +137,21 @@ struct snapshot {
 
 class load {
 public:
-    explicit load(const options& chosen) : options_(chosen), pattern_(chosen.size), connections_(chosen.connections) {
+    explicit load(const options& chosen)
+        : options_(chosen), pattern_(chosen.size), connections_(chosen.connections) {
         if (options_.server != 0) {
             errno = clock_getcpuclockid(options_.server, &server_clock_);
             if (errno != 0) bench::fail("clock_getcpuclockid of the server");
         }
         if (options_.counter != nullptr) map_counter();
         epoll_ = check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
-        for (std::size_t index = 0; index < connections_.size(); ++index) open(index);
+        for (std::size_t index = 0; index < connections_.size(); ++index)
+            open(index);
     }
 
     void run() {
-        for (std::size_t index = 0; index < connections_.size(); ++index) send_message(index);
+        for (std::size_t index = 0; index < connections_.size(); ++index)
+            send_message(index);
         run_window(options_.warmup);
         const snapshot before = take_snapshot();
         run_window(options_.measured);
@@ -156,7 +160,8 @@ public:
         for (std::size_t index = 0; index < connections_.size(); ++index) {
             if (connections_[index].idle) end(index);
         }
-        while (open_ > 0) wait_and_handle();
+        while (open_ > 0)
+            wait_and_handle();
         print(before, after);
     }
 
@@ -201,9 +206,11 @@ private:
     }
 
     void run_window(const window& limit) {
-        const std::uint64_t last = limit.messages > ~completed_ ? limit.messages : completed_ + limit.messages;
+        const std::uint64_t last =
+            limit.messages > ~completed_ ? limit.messages : completed_ + limit.messages;
         const double end = static_cast<double>(nanoseconds(CLOCK_MONOTONIC)) + limit.seconds * 1e9;
-        while (completed_ < last && static_cast<double>(nanoseconds(CLOCK_MONOTONIC)) < end) wait_and_handle();
+        while (completed_ < last && static_cast<double>(nanoseconds(CLOCK_MONOTONIC)) < end)
+            wait_and_handle();
     }
 
     void wait_and_handle() {
@@ -245,7 +252,8 @@ private:
         if (peer.idle) return finish(index, count);
         if (count == 0) wrong("the server closed the connection", index, peer.number);
         const std::string_view piece(buffer_.data(), static_cast<std::size_t>(count));
-        if (peer.received + piece.size() > peer.sent) wrong("more came back than was sent", index, peer.number);
+        if (peer.received + piece.size() > peer.sent)
+            wrong("more came back than was sent", index, peer.number);
         if (!looks_like(piece, pattern_.message(peer.number).substr(peer.received, piece.size()))) {
             wrong("something else came back than was sent", index, peer.number);
         }
@@ -309,4 +317,6 @@ private:
 
 }  // namespace
 
-int main(int argc, char** argv) { load(parse(argc, argv)).run(); }
+int main(int argc, char** argv) {
+    load(parse(argc, argv)).run();
+}

@@ -29,9 +29,12 @@ struct operation {
 };
 
 constexpr operation operations[] = {
-    {"await", &bench::operations::await},           {"await_suspending", &bench::operations::await_suspending},
-    {"spawn_join", &bench::operations::spawn_join}, {"yield", &bench::operations::yield},
-    {"queue", &bench::operations::queue},           {"gather1000", &bench::operations::gather1000},
+    {"await", &bench::operations::await},
+    {"await_suspending", &bench::operations::await_suspending},
+    {"spawn_join", &bench::operations::spawn_join},
+    {"yield", &bench::operations::yield},
+    {"queue", &bench::operations::queue},
+    {"gather1000", &bench::operations::gather1000},
 };
 
 double cpu_ns() {
@@ -46,8 +49,8 @@ double measure(const bench::operations& library, const operation& what, std::siz
     const std::uint64_t sum = (library.*what.run)(count);
     const double end = cpu_ns();
     if (sum != bench::expected_sum(count)) {
-        std::fprintf(stderr, "%s of %s did not do its work: sum %llu instead of %llu\n", what.name, library.library,
-                     static_cast<unsigned long long>(sum),
+        std::fprintf(stderr, "%s of %s did not do its work: sum %llu instead of %llu\n", what.name,
+                     library.library, static_cast<unsigned long long>(sum),
                      static_cast<unsigned long long>(bench::expected_sum(count)));
         std::exit(1);
     }
@@ -72,7 +75,8 @@ double median(std::vector<double> values) {
 // Returns: for each library, the nanoseconds of each round.
 std::vector<std::vector<double>> measure_rounds(const operation& what, std::size_t rounds) {
     std::size_t counts[library_count];
-    for (std::size_t index = 0; index < library_count; ++index) counts[index] = calibrate(*libraries[index], what);
+    for (std::size_t index = 0; index < library_count; ++index)
+        counts[index] = calibrate(*libraries[index], what);
     std::vector<std::vector<double>> results(library_count);
     for (std::size_t round = 0; round < rounds; ++round) {
         for (std::size_t turn = 0; turn < library_count; ++turn) {
@@ -87,15 +91,18 @@ std::vector<std::vector<double>> measure_rounds(const operation& what, std::size
 // Rounds are compared within themselves, since the machine changes its speed between them.
 double median_ratio(const std::vector<double>& limit, const std::vector<double>& times) {
     std::vector<double> ratios;
-    for (std::size_t round = 0; round < limit.size(); ++round) ratios.push_back(limit[round] / times[round]);
+    for (std::size_t round = 0; round < limit.size(); ++round)
+        ratios.push_back(limit[round] / times[round]);
     return median(std::move(ratios));
 }
 
 void print_table(std::size_t rounds) {
     std::printf("| operation |");
-    for (const auto* library : libraries) std::printf(" %s |", library->library);
+    for (const auto* library : libraries)
+        std::printf(" %s |", library->library);
     std::printf("\n| --- |");
-    for (std::size_t index = 0; index < library_count; ++index) std::printf(" --- |");
+    for (std::size_t index = 0; index < library_count; ++index)
+        std::printf(" --- |");
     for (const operation& what : operations) {
         std::printf("\n| %s |", what.name);
         const auto results = measure_rounds(what, rounds);
@@ -109,7 +116,8 @@ void print_table(std::size_t rounds) {
 
 void list() {
     for (const operation& what : operations) {
-        for (const auto* library : libraries) std::printf("%s %s\n", library->library, what.name);
+        for (const auto* library : libraries)
+            std::printf("%s %s\n", library->library, what.name);
     }
 }
 

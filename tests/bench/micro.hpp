@@ -28,7 +28,9 @@ struct operations {
 
 /// Returns: what every operation has to return, the sum of the numbers that went through; a check against
 /// programs that are fast because they do nothing.
-constexpr std::uint64_t expected_sum(std::size_t count) { return std::uint64_t{count} * (count + 1) / 2; }
+constexpr std::uint64_t expected_sum(std::size_t count) {
+    return std::uint64_t{count} * (count + 1) / 2;
+}
 
 extern const operations raw;
 extern const operations asio_awaitable;

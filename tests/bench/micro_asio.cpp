@@ -14,7 +14,9 @@ using asio::awaitable;
 using asio::use_awaitable;
 using slot = asio::experimental::channel<void(std::error_code, std::uint64_t)>;
 
-[[gnu::noinline]] awaitable<std::uint64_t> child(std::uint64_t value) { co_return value; }
+[[gnu::noinline]] awaitable<std::uint64_t> child(std::uint64_t value) {
+    co_return value;
+}
 
 [[gnu::noinline]] awaitable<std::uint64_t> suspending_child(std::uint64_t value) {
     co_await asio::post(use_awaitable);
@@ -23,13 +25,15 @@ using slot = asio::experimental::channel<void(std::error_code, std::uint64_t)>;
 
 awaitable<std::uint64_t> await(std::size_t count) {
     std::uint64_t sum = 0;
-    for (std::size_t index = 1; index <= count; ++index) sum += co_await child(index);
+    for (std::size_t index = 1; index <= count; ++index)
+        sum += co_await child(index);
     co_return sum;
 }
 
 awaitable<std::uint64_t> await_suspending(std::size_t count) {
     std::uint64_t sum = 0;
-    for (std::size_t index = 1; index <= count; ++index) sum += co_await suspending_child(index);
+    for (std::size_t index = 1; index <= count; ++index)
+        sum += co_await suspending_child(index);
     co_return sum;
 }
 
@@ -62,7 +66,8 @@ awaitable<std::uint64_t> queue(std::size_t count) {
     slot between(executor, 1);
     asio::co_spawn(executor, produce(between, count), asio::detached);
     std::uint64_t sum = 0;
-    for (std::size_t index = 1; index <= count; ++index) sum += co_await between.async_receive(use_awaitable);
+    for (std::size_t index = 1; index <= count; ++index)
+        sum += co_await between.async_receive(use_awaitable);
     co_return sum;
 }
 
@@ -96,5 +101,5 @@ std::uint64_t run_main(std::size_t count) {
 }  // namespace
 
 const bench::operations bench::asio_awaitable{
-    "asio",          run_main<await>, run_main<await_suspending>, run_main<spawn_join>, run_main<yields>,
-    run_main<queue>, run_main<gather1000>};
+    "asio",           run_main<await>, run_main<await_suspending>, run_main<spawn_join>,
+    run_main<yields>, run_main<queue>, run_main<gather1000>};

@@ -19,7 +19,8 @@ void run() {
     std::vector<std::coroutine_handle<>> batch;
     while (!ready.empty()) {
         batch.swap(ready);
-        for (const auto handle : batch) handle.resume();
+        for (const auto handle : batch)
+            handle.resume();
         batch.clear();
     }
 }
@@ -110,7 +111,9 @@ private:
     std::coroutine_handle<> getter_;
 };
 
-[[gnu::noinline]] coro child(std::uint64_t value) { co_return value; }
+[[gnu::noinline]] coro child(std::uint64_t value) {
+    co_return value;
+}
 
 [[gnu::noinline]] coro suspending_child(std::uint64_t value) {
     co_await yield{};
@@ -119,13 +122,15 @@ private:
 
 coro await(std::size_t count) {
     std::uint64_t sum = 0;
-    for (std::size_t index = 1; index <= count; ++index) sum += co_await child(index);
+    for (std::size_t index = 1; index <= count; ++index)
+        sum += co_await child(index);
     co_return sum;
 }
 
 coro await_suspending(std::size_t count) {
     std::uint64_t sum = 0;
-    for (std::size_t index = 1; index <= count; ++index) sum += co_await suspending_child(index);
+    for (std::size_t index = 1; index <= count; ++index)
+        sum += co_await suspending_child(index);
     co_return sum;
 }
 
@@ -149,7 +154,8 @@ coro yields(std::size_t count) {
 }
 
 coro produce(slot& to, std::size_t count) {
-    for (std::size_t index = 1; index <= count; ++index) co_await to.put(index);
+    for (std::size_t index = 1; index <= count; ++index)
+        co_await to.put(index);
     co_return 0;
 }
 
@@ -158,7 +164,8 @@ coro queue(std::size_t count) {
     coro producer = produce(between, count);
     producer.start();
     std::uint64_t sum = 0;
-    for (std::size_t index = 1; index <= count; ++index) sum += co_await between.get();
+    for (std::size_t index = 1; index <= count; ++index)
+        sum += co_await between.get();
     co_await producer;
     co_return sum;
 }
@@ -173,7 +180,8 @@ coro gather1000(std::size_t count) {
             tasks.back().start();
         }
         std::uint64_t total = 0;
-        for (coro& task : tasks) total += co_await task;
+        for (coro& task : tasks)
+            total += co_await task;
         sum += total / 1000;
     }
     co_return sum;
@@ -190,5 +198,5 @@ std::uint64_t run_main(std::size_t count) {
 }  // namespace
 
 const bench::operations bench::raw{
-    "raw",           run_main<await>, run_main<await_suspending>, run_main<spawn_join>, run_main<yields>,
+    "raw",           run_main<await>,     run_main<await_suspending>, run_main<spawn_join>, run_main<yields>,
     run_main<queue>, run_main<gather1000>};

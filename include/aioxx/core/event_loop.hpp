@@ -192,6 +192,12 @@ public:
         if (!in_turn_) request_turn();
     }
 
+    /// Runs a node in the next turn, after the descriptors had a look. Requires: it is not scheduled.
+    void defer(ready_node& node) {
+        deferred_.push(node);
+        request_turn();
+    }
+
     /// Arms a timer: the node runs when the deadline has passed. Requires: it is not armed.
     void schedule_at(timer_node& timer, time_point when) {
         timers_.arm(timer, when);
@@ -301,6 +307,7 @@ private:
     void on_wake_up() override {
         turn_requested_ = false;
         enter([this] {
+            ready_.take_all(deferred_);
             take_remote();
             if (!timers_.empty()) take_due();
         });
@@ -330,6 +337,7 @@ private:
 
     std::unique_ptr<backend> backend_;
     ready_queue ready_;
+    ready_queue deferred_;  // for the next turn
     timer_queue timers_;
     intrusive_list<flush_node, flush_tag> flushes_;
     intrusive_list<loop_task, task_tag> tasks_;  // not done; the loop holds a reference to each
@@ -424,6 +432,7 @@ inline void event_loop::close() {
         remote_.clear();
     }
     flushes_.clear();
+    deferred_.clear();
     ready_.clear();
     timers_.clear();
 }

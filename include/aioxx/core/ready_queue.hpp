@@ -31,6 +31,9 @@ public:
 
     void push(ready_node& node) noexcept { waiting_.push_back(node); }
 
+    /// Moves everything that waits in another queue to the end of this one.
+    void take_all(ready_queue& other) noexcept { waiting_.splice_back(other.waiting_); }
+
     /// Starts a batch: everything that is in the queue now.
     void begin_batch() noexcept { batch_.splice_back(waiting_); }
 

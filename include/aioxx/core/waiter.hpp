@@ -103,6 +103,8 @@ public:
     [[nodiscard]] bool is_waiting() const noexcept { return phase_ == phase::waiting; }
     /// Whether the wait was cancelled, or its task was after the wake-up.
     [[nodiscard]] bool cancelled() const noexcept { return cancelled_; }
+    /// The loop that it waits on, or waited on last; null before.
+    [[nodiscard]] event_loop* loop() const noexcept { return loop_; }
 
     /// Resumes the coroutine. Called by the loop.
     void run() override {

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// net/connect.hpp: client connections: resolve, connect by happy eyeballs, and join a protocol to a transport.
+// The user gives a protocol factory and gets the pair; transports are never constructed by hand.
+
+#include <cerrno>
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <aioxx/base/error.hpp>
+#include <aioxx/base/unique_fd.hpp>
+#include <aioxx/core/coroutine.hpp>
+#include <aioxx/core/future.hpp>
+#include <aioxx/core/task.hpp>
+#include <aioxx/io/endpoint.hpp>
+#include <aioxx/io/protocol.hpp>
+#include <aioxx/io/transport.hpp>
+#include <aioxx/net/address_order.hpp>
+#include <aioxx/net/fd_wait.hpp>
+#include <aioxx/net/resolver.hpp>
+#include <aioxx/net/socket_options.hpp>
+#include <aioxx/sync/event.hpp>
+#include <aioxx/tasks/wait_for.hpp>
+#include <aioxx/transports/fd_channel.hpp>
+#include <aioxx/transports/stream_transport.hpp>
+
+namespace aioxx {
+
+/// A transport and its protocol, made together.
+template <class Protocol>
+struct connection {
+    std::shared_ptr<aioxx::transport> transport;
+    std::shared_ptr<Protocol> protocol;
+};
+
+/// Makes protocols: callable without arguments, gives a std::shared_ptr to a stream protocol.
+template <class Factory>
+concept protocol_factory =
+    std::invocable<Factory&> && std::convertible_to<std::invoke_result_t<Factory&>, std::shared_ptr<base_protocol>>;
+
+template <protocol_factory Factory>
+using made_protocol = typename std::invoke_result_t<Factory&>::element_type;
+
+/// How to connect.
+struct connect_options {
+    int family = AF_UNSPEC;                  ///< restricts the addresses tried
+    std::optional<endpoint> local_address;   ///< bound before connecting; its port may be 0
+    std::optional<duration> timeout;         ///< for look-up and connecting together; none waits as the system does
+    /// The next address is tried after this time without an answer; none tries strictly one after the other.
+    std::optional<duration> happy_eyeballs_delay = std::chrono::milliseconds(250);
+    std::size_t interleave = 1;              ///< addresses of the first family before the others take turns
+    socket_options options;
+};
+
+/// No address of a host could be connected to. Lists every attempt.
+class connect_error : public broken_error {
+public:
+    struct attempt {
+        endpoint address;
+        std::error_code code;
+    };
+
+    connect_error(const std::string& target, std::vector<attempt> attempts)
+        : broken_error(attempts.empty() ? std::make_error_code(std::errc::address_not_available)
+                                        : attempts.front().code,
+                       text(target, attempts)),
+          attempts_(std::move(attempts)) {}
+
+    [[nodiscard]] const std::vector<attempt>& attempts() const noexcept { return attempts_; }
+
+private:
+    static std::string text(const std::string& target, const std::vector<attempt>& attempts) {
+        std::string line = "cannot connect to " + target;
+        if (attempts.size() < 2) return line;
+        const char* separator = " (";
+        for (const attempt& tried : attempts) {
+            line += separator + to_string(tried.address) + ": " + tried.code.message();
+            separator = ", ";
+        }
+        return line + ")";
+    }
+
+    std::vector<attempt> attempts_;
+};
+
+namespace detail {
+
+inline unique_fd new_socket(int family, int type) {
+    unique_fd fd(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd) throw_system_error(errno, "cannot create a socket");
+    return fd;
+}
+
+inline bool is_writable_now(int fd) noexcept {
+    pollfd state{fd, POLLOUT, 0};
+    return ::poll(&state, 1, 0) == 1;
+}
+
+// One attempt. A socket that is not returned is closed.
+inline coro<unique_fd> connect_one(endpoint address, connect_options options) {
+    unique_fd fd = new_socket(address.family(), SOCK_STREAM);
+    apply(options.options, fd.get(), address.family());
+    if (options.local_address && options.local_address->family() == address.family()) {
+        const endpoint& local = *options.local_address;
+        if (::bind(fd.get(), local.data(), local.size()) != 0) {
+            throw_system_error(errno, "cannot bind to local address " + to_string(local));
+        }
+    }
+    if (::connect(fd.get(), address.data(), address.size()) != 0) {
+        if (errno != EINPROGRESS) throw_system_error(errno, "cannot connect to " + to_string(address));
+        while (!is_writable_now(fd.get())) co_await wait_fd(fd.get(), readiness::writable);
+        int code = 0;
+        socklen_t size = sizeof code;
+        ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &code, &size);
+        if (code != 0) throw_system_error(code, "cannot connect to " + to_string(address));
+    }
+    co_return fd;
+}
+
+// What the attempts of one connect share. Each is a task of its own; all have ended before the result is given.
+struct connect_race {
+    event changed;
+    unique_fd winner;
+    std::vector<connect_error::attempt> failures;
+    std::size_t running = 0;
+    std::exception_ptr unexpected;
+};
+
+inline coro<> run_attempt(connect_race& race, endpoint address, connect_options options) {
+    try {
+        unique_fd fd = co_await connect_one(address, std::move(options));
+        if (!race.winner) race.winner = std::move(fd);
+    } catch (const broken_error& failure) {
+        race.failures.push_back({address, failure.code()});
+    } catch (const std::exception&) {
+        race.unexpected = std::current_exception();
+    }
+    --race.running;
+    race.changed.set();
+}
+
+// Waits for a change, at most for the delay. The event's state tells which it was.
+inline coro<> wait_for_change(connect_race& race, std::optional<duration> delay) {
+    if (!delay) co_return co_await race.changed.wait();
+    try {
+        co_await wait_for([](event& changed) -> coro<> { co_await changed.wait(); }(race.changed), *delay);
+    } catch (const timeout_error&) {
+    }
+}
+
+// Tries the addresses in order, each a delay after the one before or as soon as that has failed (RFC 8305, 5).
+inline coro<> run_race(connect_race& race, std::vector<endpoint> addresses, connect_options options,
+                       std::vector<task<>>& attempts) {
+    for (std::size_t next = 0; !race.winner && (next < addresses.size() || race.running > 0);) {
+        if (next < addresses.size()) {
+            ++race.running;
+            attempts.push_back(create_task(run_attempt(race, addresses[next], options), "connect attempt"));
+            ++next;
+        }
+        race.changed.clear();
+        const bool last = next == addresses.size();
+        co_await wait_for_change(race, last ? std::nullopt : options.happy_eyeballs_delay);
+    }
+}
+
+inline coro<> end_attempts(std::vector<task<>>& attempts) {
+    for (const task<>& attempt : attempts) attempt.cancel();
+    for (const task<>& attempt : attempts) {
+        if (!attempt.done()) {
+            try {
+                co_await attempt;
+            } catch (const cancelled_error&) {
+            }
+        }
+    }
+}
+
+inline coro<unique_fd> connect_any(std::vector<endpoint> addresses, std::string target, connect_options options) {
+    if (addresses.size() == 1) {
+        try {
+            co_return co_await connect_one(addresses.front(), options);
+        } catch (const broken_error& failure) {
+            throw connect_error(target, {{addresses.front(), failure.code()}});
+        }
+    }
+    connect_race race;
+    std::vector<task<>> attempts;
+    std::exception_ptr failure;
+    try {
+        co_await run_race(race, interleave_families(std::move(addresses), options.interleave), options, attempts);
+    } catch (...) {  // a cancellation: thrown on below
+        failure = std::current_exception();
+    }
+    co_await end_attempts(attempts);
+    if (failure) std::rethrow_exception(failure);
+    if (race.winner) co_return std::move(race.winner);
+    if (race.unexpected) std::rethrow_exception(race.unexpected);
+    throw connect_error(target, std::move(race.failures));
+}
+
+inline coro<unique_fd> resolve_and_connect(std::string host, std::uint16_t port, connect_options options) {
+    std::vector<endpoint> addresses = co_await resolve(host, port, {.family = options.family});
+    co_return co_await connect_any(std::move(addresses), host + ":" + std::to_string(port), options);
+}
+
+// Joins a protocol to a channel and returns when connection_made has been called.
+template <class Protocol>
+coro<connection<Protocol>> establish(std::unique_ptr<stream_channel> channel, std::shared_ptr<Protocol> served) {
+    auto made = std::make_shared<stream_transport>(get_running_loop(), std::move(channel), served);
+    future<> connected = create_future();
+    made->start([connected] {
+        if (!connected.done()) connected.set_result();
+    });
+    try {
+        co_await connected;
+    } catch (...) {  // a cancellation: the connection ends with it
+        made->close();
+        throw;
+    }
+    co_return connection<Protocol>{std::move(made), std::move(served)};
+}
+
+}  // namespace detail
+
+/// Connects to a host and port over TCP and joins a protocol of the factory to the transport.
+///
+/// The factory is called once, after the connection stands. Numeric hosts need no look-up.
+/// Returns: the pair, after connection_made was called.
+/// Errors: broken_error when the host cannot be resolved; connect_error listing each address tried;
+/// timeout_error after options.timeout. Cancellation: safe; every socket is closed.
+/// Asyncio: loop.create_connection; happy eyeballs are on.
+template <protocol_factory Factory>
+coro<connection<made_protocol<Factory>>> create_connection(Factory factory, std::string host, std::uint16_t port,
+                                                           connect_options options = {}) {
+    const std::optional<duration> limit = options.timeout;
+    unique_fd fd = co_await wait_for(detail::resolve_and_connect(std::move(host), port, std::move(options)), limit);
+    auto channel = std::make_unique<socket_channel>(get_running_loop(), std::move(fd));
+    co_return co_await detail::establish(std::move(channel), factory());
+}
+
+/// Connects to a Unix socket. Parameters: `path` of the socket; a leading NUL names an abstract one.
+///
+/// Errors and cancellation as create_connection. Asyncio: loop.create_unix_connection.
+template <protocol_factory Factory>
+coro<connection<made_protocol<Factory>>> create_unix_connection(Factory factory, std::string path,
+                                                                connect_options options = {}) {
+    const endpoint address = endpoint::from_path(path);
+    const std::optional<duration> limit = options.timeout;
+    std::vector<endpoint> only(1, address);
+    unique_fd fd = co_await wait_for(detail::connect_any(std::move(only), to_string(address), std::move(options)), limit);
+    auto channel = std::make_unique<socket_channel>(get_running_loop(), std::move(fd));
+    co_return co_await detail::establish(std::move(channel), factory());
+}
+
+/// Joins a protocol to a stream socket that is connected already, accepted elsewhere for example.
+///
+/// Parameters: `socket` is the transport's from now on, and is made non-blocking.
+/// Errors: std::invalid_argument when it is not a stream socket; it is closed then.
+/// Asyncio: loop.connect_accepted_socket, and create_connection(sock=).
+template <protocol_factory Factory>
+coro<connection<made_protocol<Factory>>> connect_accepted_socket(Factory factory, unique_fd socket) {
+    int type = 0;
+    socklen_t size = sizeof type;
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_STREAM) {
+        throw std::invalid_argument("connect_accepted_socket: a connected stream socket was expected");
+    }
+    detail::make_non_blocking(socket.get());
+    auto channel = std::make_unique<socket_channel>(get_running_loop(), std::move(socket));
+    co_return co_await detail::establish(std::move(channel), factory());
+}
+
+}  // namespace aioxx

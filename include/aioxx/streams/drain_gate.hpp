@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// streams/drain_gate.hpp: waiting between pause_writing and resume_writing, and for the end of a connection.
+// It remembers why the connection ended, so that every later write learns the original reason.
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <system_error>
+#include <utility>
+
+#include <aioxx/base/error.hpp>
+#include <aioxx/base/pinned.hpp>
+#include <aioxx/core/current.hpp>
+#include <aioxx/core/event_loop.hpp>
+#include <aioxx/sync/event.hpp>
+#include <aioxx/sync/wait_queue.hpp>
+
+namespace aioxx {
+
+/// The flow control of a connection as something that tasks can wait for. Any number of waiters.
+class drain_gate : pinned {
+public:
+    class awaiter;
+
+    void pause() noexcept { paused_ = true; }
+    void resume() noexcept {
+        paused_ = false;
+        waiting_.wake_all();
+    }
+
+    /// The connection is over. Parameters: `reason` null for a clean end.
+    void lose(std::exception_ptr reason) noexcept {
+        lost_ = true;
+        reason_ = std::move(reason);
+        waiting_.wake_all();
+        closed_.set();
+    }
+
+    [[nodiscard]] bool lost() const noexcept { return lost_; }
+    [[nodiscard]] const std::exception_ptr& reason() const noexcept { return reason_; }
+
+    /// Waits until writing is not paused.
+    ///
+    /// A task that writes without end lets the others run once in a while, although it is never paused.
+    /// Parameters: `written` bytes since the last call.
+    /// Errors: the reason of the loss; broken_error(connection_reset) when the connection ended cleanly before.
+    /// Cancellation: safe.
+    [[nodiscard]] awaiter drain(std::size_t written = 0) noexcept;
+
+    /// Waits until the connection is over. Errors: none. Cancellation: safe.
+    [[nodiscard]] event::awaiter wait_closed() noexcept { return closed_.wait(); }
+
+    /// Throws what a write on a lost connection learns.
+    [[noreturn]] void throw_lost() const {
+        if (reason_) std::rethrow_exception(reason_);
+        throw broken_error(std::make_error_code(std::errc::connection_reset), "connection lost");
+    }
+
+private:
+    static constexpr std::size_t yield_after = 256 * 1024;  // bytes written without a suspension
+
+    wait_queue waiting_;
+    event closed_;
+    std::exception_ptr reason_;
+    std::size_t unyielded_ = 0;
+    bool paused_ = false;
+    bool lost_ = false;
+};
+
+/// Awaiter of drain().
+class [[nodiscard]] drain_gate::awaiter final : public wait_queue::entry {
+public:
+    explicit awaiter(drain_gate& gate) noexcept : entry(gate.waiting_), gate_(gate) {}
+    ~awaiter() { leave(); }
+
+    [[nodiscard]] bool await_ready() const noexcept {
+        return gate_.lost_ || (!gate_.paused_ && gate_.unyielded_ < yield_after);
+    }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> coroutine) {
+        gate_.unyielded_ = 0;
+        const bool only_a_breath = !gate_.paused_;
+        entry::await_suspend(coroutine);
+        if (only_a_breath) wake();
+    }
+    void await_resume() {
+        leave();
+        throw_if_cancelled();
+        if (gate_.lost_) gate_.throw_lost();
+    }
+
+private:
+    const char* waits_for() const noexcept override { return "drain"; }
+
+    drain_gate& gate_;
+};
+
+inline drain_gate::awaiter drain_gate::drain(std::size_t written) noexcept {
+    unyielded_ += written;
+    return awaiter(*this);
+}
+
+}  // namespace aioxx

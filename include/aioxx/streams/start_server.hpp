@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// streams/start_server.hpp: servers whose connections are handled by a coroutine with a reader and a writer.
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <aioxx/core/coroutine.hpp>
+#include <aioxx/core/task.hpp>
+#include <aioxx/net/listen.hpp>
+#include <aioxx/streams/open_connection.hpp>
+#include <aioxx/streams/stream_protocol.hpp>
+
+namespace aioxx {
+
+/// Handles one connection: `coro<> handler(stream_reader reader, stream_writer writer)`.
+template <class Handler>
+concept stream_handler = std::is_invocable_r_v<coro<>, Handler&, stream_reader, stream_writer>;
+
+namespace detail {
+
+// Runs the handler of one connection. Leaving it closes the connection.
+template <class Handler>
+coro<> handle_stream(std::shared_ptr<Handler> handler, stream connection) {
+    const stream_writer writer = connection.writer;
+    try {
+        co_await (*handler)(std::move(connection.reader), std::move(connection.writer));
+    } catch (const std::exception&) {
+        get_running_loop().call_exception_handler(
+            {"exception in a connection handler", std::current_exception(),
+             writer.transport() != nullptr ? writer.transport()->describe() : std::string("a lost connection")});
+    } catch (...) {
+        writer.close();
+        throw;  // a cancellation
+    }
+    writer.close();
+}
+
+// A factory of stream protocols, each of which starts the handler as a task.
+template <class Handler>
+auto handler_factory(Handler handler, std::size_t limit) {
+    return [shared = std::make_shared<Handler>(std::move(handler)), limit] {
+        auto state = std::make_shared<stream_protocol>(limit);
+        std::weak_ptr<stream_protocol> weak = state;
+        state->set_connected_callback([shared, weak] {
+            create_task(handle_stream(shared, make_stream(weak.lock())), "connection handler");
+        });
+        return state;
+    };
+}
+
+}  // namespace detail
+
+/// Listens over TCP and runs a handler as a task for each connection.
+///
+/// The connection is closed, after what was written is sent, when the handler returns. What it throws is reported.
+/// Parameters: `handler` `coro<>(stream_reader, stream_writer)`, kept as long as the server; `limit` the longest
+/// line of the readers, in bytes; the rest as create_server.
+/// Errors and cancellation as create_server. Asyncio: start_server, which leaves the connection open.
+template <stream_handler Handler>
+coro<server> start_server(Handler handler, std::string host, std::uint16_t port, listen_options options = {},
+                          std::size_t limit = stream_reader::default_limit) {
+    co_return co_await create_server(detail::handler_factory(std::move(handler), limit), std::move(host), port,
+                                     std::move(options));
+}
+
+/// Listens on a Unix socket. As start_server; asyncio: start_unix_server.
+template <stream_handler Handler>
+coro<server> start_unix_server(Handler handler, std::string path, listen_options options = {},
+                               std::size_t limit = stream_reader::default_limit) {
+    co_return co_await create_unix_server(detail::handler_factory(std::move(handler), limit), std::move(path),
+                                          std::move(options));
+}
+
+}  // namespace aioxx

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// streams/stream_protocol.hpp: the protocol behind a stream: it turns the callbacks of a transport into a
+// receive buffer to read from and a gate to drain through. A reader and a writer share one.
+
+#include <exception>
+#include <memory>
+#include <utility>
+
+#include <aioxx/base/function.hpp>
+#include <aioxx/base/pinned.hpp>
+#include <aioxx/buffer/bytes_view.hpp>
+#include <aioxx/io/protocol.hpp>
+#include <aioxx/io/transport.hpp>
+#include <aioxx/streams/drain_gate.hpp>
+#include <aioxx/streams/receive_buffer.hpp>
+
+namespace aioxx {
+
+/// The state of one stream connection.
+class stream_protocol final : public protocol {
+public:
+    /// Parameters: `limit` of the reader, in bytes.
+    explicit stream_protocol(std::size_t limit) : incoming(limit) {}
+
+    /// Runs a function once from connection_made.
+    void set_connected_callback(function<void()> connected) { connected_ = std::move(connected); }
+
+    receive_buffer incoming;
+    drain_gate gate;
+
+    /// The transport, or null before connection_made and after connection_lost.
+    [[nodiscard]] aioxx::transport* transport() const noexcept { return transport_; }
+
+    void connection_made(aioxx::transport& made) override {
+        transport_ = &made;
+        incoming.set_transport(&made);
+        if (connected_) std::exchange(connected_, nullptr)();
+    }
+    void connection_lost(std::exception_ptr reason) override {
+        incoming.set_transport(nullptr);
+        transport_ = nullptr;
+        if (reason) {
+            incoming.fail(reason);
+        } else {
+            incoming.feed_eof();
+        }
+        gate.lose(std::move(reason));
+    }
+    void data_received(bytes_view data) override { incoming.feed(data); }
+    bool eof_received() override {
+        incoming.feed_eof();
+        return true;  // the writing half goes on
+    }
+    void pause_writing() override { gate.pause(); }
+    void resume_writing() override { gate.resume(); }
+
+private:
+    aioxx::transport* transport_ = nullptr;
+    function<void()> connected_;
+};
+
+/// What the halves of a stream hold together: when the last one goes, the connection is closed.
+class stream_connection : pinned {
+public:
+    explicit stream_connection(std::shared_ptr<stream_protocol> state) : state_(std::move(state)) {}
+    ~stream_connection() {
+        if (state_->transport() != nullptr) state_->transport()->close();
+    }
+
+    [[nodiscard]] stream_protocol& state() const noexcept { return *state_; }
+
+private:
+    std::shared_ptr<stream_protocol> state_;
+};
+
+}  // namespace aioxx

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// transports/fd_channel.hpp: byte channels over POSIX descriptors: connected stream sockets and pipes.
+// The descriptor is non-blocking, owned by the channel and closed with it. POSIX, with two refinements on
+// Linux: TCP_INQ tells with each receive whether more is there, and accept4-style flags are set by net/.
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <aioxx/base/error.hpp>
+#include <aioxx/base/pinned.hpp>
+#include <aioxx/base/unique_fd.hpp>
+#include <aioxx/buffer/bytes_view.hpp>
+#include <aioxx/core/event_loop.hpp>
+#include <aioxx/io/endpoint.hpp>
+#include <aioxx/io/extra_info.hpp>
+#include <aioxx/transports/stream_channel.hpp>
+
+namespace aioxx {
+
+namespace detail {
+
+[[nodiscard]] inline transfer failed_transfer(int code) noexcept {
+    if (code == EAGAIN) code = EWOULDBLOCK;
+    return {0, std::error_code(code, std::system_category()), transfer::rest::nothing};
+}
+
+// Calls a system call again while signals interrupt it.
+template <class Call>
+auto uninterrupted(Call&& call) noexcept {
+    for (;;) {
+        const auto done = call();
+        if (done >= 0 || errno != EINTR) return done;
+    }
+}
+
+inline void make_non_blocking(int fd) {
+    const int flags = ::fcntl(fd, F_GETFL);
+    if (flags < 0 || ((flags & O_NONBLOCK) == 0 && ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)) {
+        throw_system_error(errno, "cannot make descriptor " + std::to_string(fd) + " non-blocking");
+    }
+}
+
+template <std::size_t N>
+std::size_t to_iovecs(std::span<const bytes_view> pieces, std::array<iovec, N>& vectors) noexcept {
+    const std::size_t count = std::min(pieces.size(), N);
+    for (std::size_t i = 0; i < count; ++i) {
+        vectors[i] = {const_cast<std::byte*>(pieces[i].data()), pieces[i].size()};
+    }
+    return count;
+}
+
+}  // namespace detail
+
+/// What sockets and pipes share: the descriptor and its watch.
+class fd_channel : public stream_channel, pinned {
+public:
+    void attach(fd_handler& handler) override { watcher_ = loop_.system().watch(fd_.get(), handler); }
+    void await_readable() override { watcher_->await_readable(); }
+    void await_writable() override { watcher_->await_writable(); }
+    void close() noexcept override {
+        watcher_.reset();  // before the number can be used again
+        fd_.reset();
+    }
+
+protected:
+    /// Parameters: `fd` non-blocking and close-on-exec.
+    fd_channel(event_loop& loop, unique_fd fd) : loop_(loop), fd_(std::move(fd)) {}
+
+    [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+
+private:
+    event_loop& loop_;
+    unique_fd fd_;
+    fd_watcher_ptr watcher_;
+};
+
+/// A connected stream socket: TCP, Unix, one end of a socket pair.
+class socket_channel final : public fd_channel {
+public:
+    /// Parameters: `peer` the address from accept, when it is known already.
+    socket_channel(event_loop& loop, unique_fd fd, std::optional<endpoint> peer = std::nullopt)
+        : fd_channel(loop, std::move(fd)), peer_(std::move(peer)) {
+        if (!peer_) peer_ = endpoint::peer_of(this->fd());
+        local_ = endpoint::local_of(this->fd());
+        announces_rest_ = is_tcp() && enable_rest_announcement();
+    }
+
+    [[nodiscard]] bool can_receive() const noexcept override { return true; }
+    [[nodiscard]] bool can_send() const noexcept override { return true; }
+    [[nodiscard]] bool can_half_close() const noexcept override { return true; }
+
+    transfer receive(std::span<std::byte> buffer) noexcept override {
+        if (announces_rest_) return receive_with_rest(buffer);
+        const ssize_t count =
+            detail::uninterrupted([&] { return ::recv(fd(), buffer.data(), buffer.size(), 0); });
+        if (count < 0) return detail::failed_transfer(errno);
+        return {static_cast<std::size_t>(count), {}, transfer::rest::unknown};
+    }
+
+    transfer send(std::span<const bytes_view> pieces) noexcept override {
+        ssize_t count = 0;
+        if (pieces.size() == 1) {
+            const bytes_view only = pieces.front();
+            count = detail::uninterrupted([&] { return ::send(fd(), only.data(), only.size(), MSG_NOSIGNAL); });
+        } else {
+            std::array<iovec, 64> vectors;
+            msghdr message{};
+            message.msg_iov = vectors.data();
+            message.msg_iovlen = detail::to_iovecs(pieces, vectors);
+            count = detail::uninterrupted([&] { return ::sendmsg(fd(), &message, MSG_NOSIGNAL); });
+        }
+        if (count < 0) return detail::failed_transfer(errno);
+        return {static_cast<std::size_t>(count), {}, transfer::rest::unknown};
+    }
+
+    void shutdown_send() noexcept override { ::shutdown(fd(), SHUT_WR); }
+
+    [[nodiscard]] bool query_extra_info(extra_info_query& query) const override;
+    [[nodiscard]] std::string describe() const override {
+        const std::string kind = local_ && local_->family() == AF_UNIX ? "unix connection" : "tcp connection";
+        return kind + " to " + (peer_ ? to_string(*peer_) : std::string("an unknown peer"));
+    }
+
+private:
+    [[nodiscard]] bool is_tcp() const noexcept {
+        return local_ && (local_->family() == AF_INET || local_->family() == AF_INET6);
+    }
+
+#if defined(TCP_INQ)
+    bool enable_rest_announcement() noexcept {
+        const int on = 1;
+        return ::setsockopt(fd(), IPPROTO_TCP, TCP_INQ, &on, sizeof on) == 0;
+    }
+
+    // The kernel adds how many bytes are left, and a 1 when only the peer's end is. It cannot announce a
+    // reset, which is why the answer is "unlikely" and not "nothing".
+    transfer receive_with_rest(std::span<std::byte> buffer) noexcept {
+        iovec vector{buffer.data(), buffer.size()};
+        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+        msghdr message{};
+        message.msg_iov = &vector;
+        message.msg_iovlen = 1;
+        message.msg_control = control;
+        message.msg_controllen = sizeof control;
+        const ssize_t count = detail::uninterrupted([&] { return ::recvmsg(fd(), &message, 0); });
+        if (count < 0) return detail::failed_transfer(errno);
+        transfer done{static_cast<std::size_t>(count), {}, transfer::rest::unknown};
+        const cmsghdr* header = CMSG_FIRSTHDR(&message);
+        if (header != nullptr && header->cmsg_level == IPPROTO_TCP && header->cmsg_type == TCP_CM_INQ) {
+            int rest = 0;
+            std::memcpy(&rest, CMSG_DATA(header), sizeof rest);
+            if (rest == 0) done.left = transfer::rest::unlikely;
+        }
+        return done;
+    }
+#else
+    bool enable_rest_announcement() noexcept { return false; }
+    transfer receive_with_rest(std::span<std::byte>) noexcept { return detail::failed_transfer(ENOTSUP); }
+#endif
+
+    std::optional<endpoint> peer_;
+    std::optional<endpoint> local_;
+    bool announces_rest_ = false;
+};
+
+/// Which end of a pipe a channel is.
+enum class pipe_end { read, write };
+
+/// One end of a pipe, or a character device or FIFO.
+class pipe_channel final : public fd_channel {
+public:
+    pipe_channel(event_loop& loop, unique_fd fd, pipe_end end) : fd_channel(loop, std::move(fd)), end_(end) {}
+
+    [[nodiscard]] bool can_receive() const noexcept override { return end_ == pipe_end::read; }
+    [[nodiscard]] bool can_send() const noexcept override { return end_ == pipe_end::write; }
+    [[nodiscard]] bool can_half_close() const noexcept override { return end_ == pipe_end::write; }
+
+    // A terminal whose other side is gone answers with EIO: that is its end (asyncio).
+    transfer receive(std::span<std::byte> buffer) noexcept override {
+        const ssize_t count = detail::uninterrupted([&] { return ::read(fd(), buffer.data(), buffer.size()); });
+        if (count < 0) return errno == EIO ? transfer{} : detail::failed_transfer(errno);
+        return {static_cast<std::size_t>(count), {}, transfer::rest::unknown};
+    }
+
+    transfer send(std::span<const bytes_view> pieces) noexcept override {
+        std::array<iovec, 64> vectors;
+        const int used = static_cast<int>(detail::to_iovecs(pieces, vectors));
+        const ssize_t count = detail::uninterrupted([&] { return ::writev(fd(), vectors.data(), used); });
+        if (count < 0) return detail::failed_transfer(errno);
+        return {static_cast<std::size_t>(count), {}, transfer::rest::unknown};
+    }
+
+    // A pipe has nothing else to say: its end is the closing of the descriptor.
+    void shutdown_send() noexcept override { close(); }
+
+    [[nodiscard]] bool receiver_gone() const noexcept override {
+        pollfd state{fd(), 0, 0};
+        return ::poll(&state, 1, 0) == 1 && (state.revents & (POLLERR | POLLHUP)) != 0;
+    }
+
+    [[nodiscard]] bool query_extra_info(extra_info_query& query) const override;
+    [[nodiscard]] std::string describe() const override {
+        return (end_ == pipe_end::read ? "read pipe " : "write pipe ") + std::to_string(fd());
+    }
+
+private:
+    pipe_end end_;
+};
+
+}  // namespace aioxx

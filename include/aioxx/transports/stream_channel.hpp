@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// transports/stream_channel.hpp: what a byte transport needs from its medium: non-blocking receive and send,
+// and a call when they may be tried again. A socket, a pipe and a memory link implement it; the life cycle,
+// the write queue and the flow control are written once, in stream_transport.hpp.
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <system_error>
+
+#include <aioxx/buffer/bytes_view.hpp>
+#include <aioxx/core/backend.hpp>
+#include <aioxx/io/extra_info.hpp>
+
+namespace aioxx {
+
+/// What one attempt to receive or send did.
+struct transfer {
+    std::size_t count = 0;  ///< bytes moved; 0 without an error is the end of the stream (receive only)
+    std::error_code error;  ///< std::errc::operation_would_block: try again after the next call of the handler
+
+    /// How sure it is that another attempt would block.
+    enum class rest : unsigned char {
+        unknown,   ///< more may be there
+        unlikely,  ///< the medium holds nothing more, but it may have broken since
+        nothing    ///< it would block, or it is at its end
+    };
+    rest left = rest::unknown;
+
+    [[nodiscard]] bool would_block() const noexcept {
+        return error == std::errc::operation_would_block || error == std::errc::resource_unavailable_try_again;
+    }
+};
+
+/// A medium for bytes in one or both directions. Owned by one transport, used on the loop's thread only.
+class stream_channel {
+public:
+    virtual ~stream_channel() = default;
+
+    /// Names the receiver of readiness calls; called once, before anything else.
+    virtual void attach(fd_handler& handler) = 0;
+
+    /// Which halves exist.
+    [[nodiscard]] virtual bool can_receive() const noexcept = 0;
+    [[nodiscard]] virtual bool can_send() const noexcept = 0;
+    /// Whether the sending half can end while the receiving half goes on.
+    [[nodiscard]] virtual bool can_half_close() const noexcept = 0;
+
+    /// Receives what is there, at most the buffer's size. Never blocks.
+    virtual transfer receive(std::span<std::byte> buffer) noexcept = 0;
+    /// Sends from the pieces in order, as much as fits. Never blocks.
+    virtual transfer send(std::span<const bytes_view> pieces) noexcept = 0;
+
+    /// Asks for one on_readable, which may come without a reason. Requires: none is outstanding.
+    virtual void await_readable() = 0;
+    /// Asks for one on_writable, which may come without a reason. Requires: none is outstanding.
+    virtual void await_writable() = 0;
+
+    /// Tells the peer that no more bytes come.
+    virtual void shutdown_send() noexcept = 0;
+    /// For a medium that only sends: whether the receiver is gone. Called from on_readable.
+    [[nodiscard]] virtual bool receiver_gone() const noexcept { return false; }
+    /// Ends both halves; no handler call follows. Idempotent.
+    virtual void close() noexcept = 0;
+
+    /// Answers for get_extra_info.
+    [[nodiscard]] virtual bool query_extra_info(extra_info_query& query) const = 0;
+    /// Text that names the medium in reports: "tcp 127.0.0.1:80".
+    [[nodiscard]] virtual std::string describe() const = 0;
+};
+
+}  // namespace aioxx

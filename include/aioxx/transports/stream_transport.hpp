@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// transports/stream_transport.hpp: the life of a byte transport, whatever its medium: start, reading, the write
+// queue with its water marks, closing, and the one call of connection_lost. All transitions live in this file.
+//
+//   state     reading          writes               leaves it by
+//   open      until paused     queued, corked       close, abort, an error, the peer's end
+//   closing   stopped          dropped, counted     the queue has run empty, abort, an error
+//   lost      stopped          dropped, counted     connection_lost has returned
+//   dead      -                dropped, counted     -
+//
+// Writing is corked: what is written during a turn leaves at its end with one system call. A large piece that
+// finds the queue empty is tried at once, and only what the medium does not take is copied. The same happens as
+// soon as the queue grows beyond the high water mark, before the protocol is told to pause.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <aioxx/base/error.hpp>
+#include <aioxx/base/function.hpp>
+#include <aioxx/base/pinned.hpp>
+#include <aioxx/buffer/bytearray.hpp>
+#include <aioxx/buffer/bytes_view.hpp>
+#include <aioxx/buffer/gather_list.hpp>
+#include <aioxx/core/event_loop.hpp>
+#include <aioxx/io/buffered_protocol.hpp>
+#include <aioxx/io/extra_info.hpp>
+#include <aioxx/io/flow_control.hpp>
+#include <aioxx/io/protocol.hpp>
+#include <aioxx/io/transport.hpp>
+#include <aioxx/transports/stream_channel.hpp>
+
+namespace aioxx {
+
+/// A byte transport over a channel.
+///
+/// Lifetime: from start() until connection_lost has returned it holds itself; after that all calls do nothing.
+class stream_transport final : public transport,
+                               public std::enable_shared_from_this<stream_transport>,
+                               private fd_handler,
+                               private flush_node,
+                               private loop_resource,
+                               pinned {
+public:
+    /// Parameters: `served` the protocol, which is told of the connection in the next batch after start().
+    stream_transport(event_loop& loop, std::unique_ptr<stream_channel> channel,
+                     std::shared_ptr<base_protocol> served)
+        : loop_(loop), channel_(std::move(channel)) {
+        channel_->attach(*this);
+        set_protocol(std::move(served));
+    }
+
+    /// Schedules connection_made, then the start of reading, then the callback.
+    void start(function<void()> connected = {}) {
+        self_ = shared_from_this();
+        loop_.attach(static_cast<loop_resource&>(*this));
+        loop_.call_soon([this, held = self_, called = std::move(connected)]() mutable {
+            if (state_ == state::open || state_ == state::closing) begin();
+            if (called) called();
+        });
+    }
+
+    /// Runs a function after connection_lost has returned and the channel is closed (a server counts with it).
+    void set_detached_callback(function<void()> callback) { detached_ = std::move(callback); }
+
+    [[nodiscard]] event_loop& loop() const noexcept { return loop_; }
+    [[nodiscard]] std::string describe() const override { return channel_->describe(); }
+
+    // ---- base_transport ----
+
+    [[nodiscard]] bool query_extra_info(extra_info_query& query) const override {
+        return channel_->query_extra_info(query);
+    }
+    [[nodiscard]] bool is_closing() const noexcept override { return state_ != state::open; }
+    void close() override;
+    void set_protocol(std::shared_ptr<base_protocol> served) override;
+    [[nodiscard]] std::shared_ptr<base_protocol> get_protocol() const override { return protocol_; }
+
+    // ---- read_transport ----
+
+    [[nodiscard]] bool is_reading() const noexcept override { return wants_data() && channel_->can_receive(); }
+    void pause_reading() override { paused_ = true; }
+    void resume_reading() override {
+        if (!std::exchange(paused_, false)) return;
+        if (wants_data() && made_) read_on();
+    }
+
+    // ---- write_transport ----
+
+    void write(bytes_view data) override { write_pieces(std::span<const bytes_view>(&data, 1)); }
+    void write(bytearray&& data) override;
+    void writelines(std::span<const bytes_view> pieces) override { write_pieces(pieces); }
+    void write_eof() override;
+    [[nodiscard]] bool can_write_eof() const noexcept override { return channel_->can_half_close(); }
+    void abort() override { lose(nullptr); }
+    void set_write_buffer_limits(write_limits_request limits) override {
+        report_flow(flow_.set_limits(write_buffer_limits::from(limits), queue_.size()));
+    }
+    [[nodiscard]] write_buffer_limits get_write_buffer_limits() const noexcept override { return flow_.limits(); }
+    [[nodiscard]] std::size_t get_write_buffer_size() const noexcept override { return queue_.size(); }
+    [[nodiscard]] std::uint64_t dropped_writes() const noexcept override { return dropped_; }
+
+private:
+    enum class state : std::uint8_t { open, closing, lost, dead };
+
+    // Below it, copying into the queue is cheaper than a system call of its own.
+    static constexpr std::size_t try_at_once_size = 8 * 1024;
+    // After so many full buffers from one connection the others have their turn.
+    static constexpr int reads_per_turn = 4;
+    static constexpr std::size_t pieces_per_send = 64;
+
+    // The delivery of connection_lost. Also ends the transport when the loop is closed before.
+    class loss final : public ready_node {
+    public:
+        explicit loss(stream_transport& owner) : owner_(owner) {}
+        void run() override { owner_.deliver_loss(); }
+        void discard() noexcept override { owner_.die(); }
+
+    private:
+        stream_transport& owner_;
+    };
+
+    // Reading goes on without an event: after resume_reading, or where the last turn left off.
+    class continuation final : public ready_node {
+    public:
+        explicit continuation(stream_transport& owner) : owner_(owner) {}
+        void run() override { owner_.read_now(); }
+
+    private:
+        stream_transport& owner_;
+    };
+
+    [[nodiscard]] bool wants_data() const noexcept { return state_ == state::open && !paused_ && !eof_seen_; }
+    [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
+
+    void begin();
+
+    // ---- reading ----
+    void on_readable() override;
+    void read_on() {
+        if (!continuation_.is_linked()) loop_.schedule(continuation_);
+    }
+    void read_now();
+    bool receive_once();
+    bool deliver(bytes_view data);
+    void end_of_stream();
+    void arm_reading() {
+        if (read_armed_ || state_ != state::open) return;
+        read_armed_ = true;
+        channel_->await_readable();
+    }
+
+    // ---- writing ----
+    void write_pieces(std::span<const bytes_view> pieces);
+    bool accepts_writes();
+    std::size_t try_send(std::span<const bytes_view> pieces);
+    void after_write();
+    void flush() override;
+    void send_queue();
+    void on_writable() override;
+    void report_flow(flow_control::transition change);
+
+    // ---- ending ----
+    void fail(std::exception_ptr exception, const char* callback);
+    void lose(std::exception_ptr exception) noexcept;
+    void deliver_loss();
+    void die() noexcept;
+    void abandon() noexcept override { lose(nullptr); }
+
+    event_loop& loop_;
+    std::unique_ptr<stream_channel> channel_;
+    std::shared_ptr<base_protocol> protocol_;
+    base_stream_protocol* stream_protocol_ = nullptr;  // protocol_ as what it is: exactly one of the next two
+    protocol* plain_ = nullptr;
+    buffered_protocol* buffered_ = nullptr;
+    std::shared_ptr<stream_transport> self_;  // while started and not dead
+
+    gather_list queue_;
+    flow_control flow_;
+    std::exception_ptr loss_reason_;
+    std::uint64_t dropped_ = 0;
+    function<void()> detached_;
+    loss loss_{*this};
+    continuation continuation_{*this};
+
+    state state_ = state::open;
+    bool made_ = false;             // connection_made was called
+    bool paused_ = false;           // by pause_reading
+    bool eof_seen_ = false;         // the peer has ended its half
+    bool eof_requested_ = false;    // write_eof was called
+    bool eof_sent_ = false;         // and has been carried out
+    bool read_armed_ = false;       // an on_readable is outstanding
+    bool write_armed_ = false;      // an on_writable is outstanding: the medium is full
+    bool verify_ = false;           // the last receive left it open whether the peer has broken the connection
+};
+
+// ---- life cycle ----
+
+inline void stream_transport::set_protocol(std::shared_ptr<base_protocol> served) {
+    auto* as_stream = dynamic_cast<base_stream_protocol*>(served.get());
+    if (as_stream == nullptr) {
+        throw std::invalid_argument(
+            "set_protocol: a byte transport needs a protocol or a buffered_protocol, got another kind or none");
+    }
+    protocol_ = std::move(served);
+    stream_protocol_ = as_stream;
+    plain_ = dynamic_cast<protocol*>(as_stream);
+    buffered_ = dynamic_cast<buffered_protocol*>(as_stream);
+}
+
+inline void stream_transport::begin() {
+    made_ = true;
+    loop_.guarded([this] { stream_protocol_->connection_made(*this); }, "exception in connection_made");
+    if (wants_data()) arm_reading();
+}
+
+inline void stream_transport::close() {
+    if (state_ != state::open) return;
+    state_ = state::closing;
+    if (queue_.empty()) {
+        lose(nullptr);
+    } else if (!write_armed_) {
+        loop_.request_flush(*this);
+    }
+}
+
+// The first reason wins; whatever is called afterwards finds the state changed.
+inline void stream_transport::lose(std::exception_ptr exception) noexcept {
+    if (state_ == state::lost || state_ == state::dead) return;
+    state_ = state::lost;
+    loss_reason_ = std::move(exception);
+    queue_.clear();
+    if (self_) loop_.schedule(loss_);
+}
+
+inline void stream_transport::deliver_loss() {
+    const auto served = protocol_;
+    if (made_) {
+        loop_.guarded([&] { served->connection_lost(loss_reason_); }, "exception in connection_lost");
+    }
+    die();
+}
+
+inline void stream_transport::die() noexcept {
+    state_ = state::dead;
+    continuation_.unlink();
+    static_cast<flush_node*>(this)->unlink();
+    static_cast<loop_resource*>(this)->unlink();
+    channel_->close();
+    if (detached_) loop_.guarded([called = std::move(detached_)]() mutable { called(); }, "exception in a server");
+    protocol_.reset();
+    stream_protocol_ = nullptr;
+    plain_ = nullptr;
+    buffered_ = nullptr;
+    const auto last = std::move(self_);  // may be the last reference
+}
+
+// An error that a protocol's callback threw is reported; what the system or the peer did is not (asyncio).
+inline void stream_transport::fail(std::exception_ptr exception, const char* callback) {
+    loop_.call_exception_handler({std::string("exception in ") + callback, exception, describe()});
+    lose(std::move(exception));
+}
+
+// ---- reading ----
+
+inline void stream_transport::on_readable() {
+    read_armed_ = false;
+    if (state_ == state::dead) return;
+    if (!channel_->can_receive()) {
+        if (state_ != state::open && state_ != state::closing) return;
+        if (!channel_->receiver_gone()) return arm_reading();
+        const bool clean = queue_.empty();
+        return lose(clean ? nullptr
+                          : std::make_exception_ptr(broken_error(std::make_error_code(std::errc::broken_pipe), "write")));
+    }
+    read_now();
+}
+
+inline void stream_transport::read_now() {
+    const auto held = self_;
+    int full = 0;
+    while (wants_data()) {
+        if (!receive_once()) break;
+        if (++full == reads_per_turn) return loop_.defer(continuation_);
+    }
+}
+
+// Returns: whether to go on receiving at once.
+inline bool stream_transport::receive_once() {
+    std::span<std::byte> into;
+    if (buffered_ == nullptr) {
+        into = loop_.receive_buffer();
+    } else {
+        try {
+            const mutable_bytes_view lent = buffered_->get_buffer(0);
+            if (lent.empty()) throw invalid_state_error("get_buffer returned an empty buffer");
+            into = {lent.data(), lent.size()};
+        } catch (...) {
+            fail(std::current_exception(), "get_buffer");
+            return false;
+        }
+        if (!wants_data()) return false;
+    }
+    const transfer received = channel_->receive(into);
+    if (received.error) {
+        if (received.would_block()) {
+            arm_reading();
+        } else {
+            lose(std::make_exception_ptr(broken_error(received.error, "receive")));
+        }
+        return false;
+    }
+    if (received.count == 0) {
+        end_of_stream();
+        return false;
+    }
+    if (received.left != transfer::rest::unknown) arm_reading();
+    verify_ = received.left == transfer::rest::unlikely;
+    if (!deliver(bytes_view(into.data(), received.count))) return false;
+    if (verify_) loop_.request_flush(*this);
+    return received.left == transfer::rest::unknown;
+}
+
+inline bool stream_transport::deliver(bytes_view data) {
+    const auto served = protocol_;
+    try {
+        if (buffered_ != nullptr) {
+            buffered_->buffer_updated(data.size());
+        } else {
+            plain_->data_received(data);
+        }
+        return true;
+    } catch (...) {
+        fail(std::current_exception(), buffered_ != nullptr ? "buffer_updated" : "data_received");
+        return false;
+    }
+}
+
+inline void stream_transport::end_of_stream() {
+    eof_seen_ = true;
+    bool keep_open = false;
+    const auto served = protocol_;
+    try {
+        keep_open = stream_protocol_->eof_received();
+    } catch (...) {
+        return fail(std::current_exception(), "eof_received");
+    }
+    if (!keep_open || !channel_->can_send()) close();
+}
+
+// ---- writing ----
+
+// Returns: whether bytes may be taken; counts those that are dropped.
+inline bool stream_transport::accepts_writes() {
+    if (!channel_->can_send()) throw invalid_state_error("write: " + describe() + " cannot be written to");
+    if (eof_requested_) throw invalid_state_error("write: write_eof was called before");
+    if (is_open()) return true;
+    ++dropped_;
+    return false;
+}
+
+inline void stream_transport::write_pieces(std::span<const bytes_view> pieces) {
+    std::size_t total = 0;
+    for (const bytes_view& piece : pieces) total += piece.size();
+    if (!accepts_writes() || total == 0) return;
+    std::size_t taken = 0;
+    if (total >= try_at_once_size && queue_.empty() && !write_armed_ && made_) {
+        taken = try_send(pieces);
+        if (taken == total || !is_open()) return;
+    }
+    for (const bytes_view& piece : pieces) {
+        const std::size_t skipped = std::min(taken, piece.size());
+        taken -= skipped;
+        queue_.append(piece.subview(skipped));
+    }
+    after_write();
+}
+
+inline void stream_transport::write(bytearray&& data) {
+    if (data.size() < try_at_once_size) return write(bytes_view(data));
+    if (!accepts_writes()) return;
+    if (queue_.empty() && !write_armed_ && made_) {
+        const bytes_view whole(data);
+        const std::size_t taken = try_send(std::span<const bytes_view>(&whole, 1));
+        if (taken == data.size() || !is_open()) return;
+        data.consume(taken);
+    }
+    queue_.append(std::move(data));
+    after_write();
+}
+
+inline void stream_transport::after_write() {
+    if (!write_armed_) {
+        if (queue_.size() > flow_.limits().high && made_) send_queue();
+        if (!queue_.empty() && !write_armed_ && is_open()) loop_.request_flush(*this);
+    }
+    if (is_open()) report_flow(flow_.grew(queue_.size()));
+}
+
+// Returns: the number of bytes that the medium took, a prefix of the pieces.
+inline std::size_t stream_transport::try_send(std::span<const bytes_view> pieces) {
+    std::size_t total = 0;
+    while (!pieces.empty()) {
+        const auto some = pieces.first(std::min(pieces.size(), pieces_per_send));
+        std::size_t offered = 0;
+        for (const bytes_view& piece : some) offered += piece.size();
+        const transfer sent = channel_->send(some);
+        total += sent.count;
+        if (sent.count != 0) verify_ = false;
+        if (sent.would_block() || (!sent.error && sent.count < offered)) {
+            write_armed_ = true;
+            channel_->await_writable();
+            break;
+        }
+        if (sent.error) {
+            lose(std::make_exception_ptr(broken_error(sent.error, "send")));
+            break;
+        }
+        pieces = pieces.subspan(some.size());
+    }
+    return total;
+}
+
+// The end of the turn: what was written leaves, and a doubt about the peer is settled. A send that succeeded
+// has settled it already, which spares a request-response exchange one system call in four.
+inline void stream_transport::flush() {
+    const auto held = self_;
+    if (!write_armed_) send_queue();
+    if (std::exchange(verify_, false) && wants_data()) read_now();
+}
+
+inline void stream_transport::on_writable() {
+    write_armed_ = false;
+    if (state_ == state::lost || state_ == state::dead) return;
+    const auto held = self_;
+    send_queue();
+}
+
+inline void stream_transport::send_queue() {
+    while (!queue_.empty() && !write_armed_) {
+        std::array<bytes_view, pieces_per_send> pieces;
+        const std::size_t count = queue_.fill(pieces);
+        const std::size_t taken = try_send(std::span<const bytes_view>(pieces.data(), count));
+        queue_.consume(taken);
+    }
+    if (state_ == state::open || state_ == state::closing) report_flow(flow_.shrank(queue_.size()));
+    if (!queue_.empty()) return;
+    if (state_ == state::closing) {
+        lose(nullptr);
+    } else if (eof_requested_ && !eof_sent_ && is_open()) {
+        eof_sent_ = true;
+        channel_->shutdown_send();
+    }
+}
+
+inline void stream_transport::write_eof() {
+    if (!channel_->can_half_close()) {
+        throw invalid_state_error("write_eof: " + describe() + " cannot be closed on one side only");
+    }
+    if (!is_open() || eof_requested_) return;
+    eof_requested_ = true;
+    if (!channel_->can_receive()) return close();  // a pipe has nothing else to say
+    if (!write_armed_) loop_.request_flush(*this);
+}
+
+// The only callbacks that come from within the user's own call. They may write, close or abort.
+inline void stream_transport::report_flow(flow_control::transition change) {
+    if (change == flow_control::transition::none || !made_) return;
+    const auto served = protocol_;
+    if (change == flow_control::transition::pause) {
+        loop_.guarded([&] { served->pause_writing(); }, "exception in pause_writing");
+    } else {
+        loop_.guarded([&] { served->resume_writing(); }, "exception in resume_writing");
+    }
+}
+
+}  // namespace aioxx

@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// websocket/proto/endpoint.hpp: one end of an open WebSocket, without any I/O.
+//
+// Bytes go in by feed(), events come out of next_event(), and what has to be sent collects in output(). The
+// opening handshake is over when an endpoint is made. What the peer does wrong never throws: it becomes an event,
+// a Close frame in the output, and an endpoint that stays failed. What the caller does wrong throws at once.
+//
+// The input is borrowed, not copied: an unfragmented message that needs no unmasking, or may be unmasked in place,
+// is handed out where it lies. Everything else is copied once, on the way into the buffer that it is handed out from.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include <aioxx/base/error.hpp>
+#include <aioxx/buffer/bytearray.hpp>
+#include <aioxx/buffer/bytes_view.hpp>
+#include <aioxx/websocket/proto/close_code.hpp>
+#include <aioxx/websocket/proto/closing.hpp>
+#include <aioxx/websocket/proto/frame.hpp>
+#include <aioxx/websocket/proto/frame_parser.hpp>
+#include <aioxx/websocket/proto/frame_writer.hpp>
+#include <aioxx/websocket/proto/message.hpp>
+#include <aioxx/websocket/proto/utf8.hpp>
+
+namespace aioxx::websocket {
+
+enum class event_kind : std::uint8_t {
+    text,    // a whole message, valid UTF-8
+    binary,  // a whole message
+    ping,    // already answered, unless auto_pong is off
+    pong,
+    close,  // the peer's Close frame, already answered; payload is the reason
+    fault,  // the connection has failed; payload says why
+};
+
+/// Something that the peer did.
+struct event {
+    event_kind kind;
+    bytes_view payload;  // Lifetime: until the next call of next_event(), feed() or retain_input()
+    close_code code{};   // of close and fault
+};
+
+struct endpoint_options {
+    std::uint64_t max_size = 1U << 20;  // bytes of a received message; 0: unlimited
+    bool auto_pong = true;              // answer pings
+    entropy_source entropy = standard_entropy;  // of a client's masking keys
+};
+
+/// One end of a WebSocket connection.
+///
+/// Concurrency: one user at a time, like a container.
+class endpoint {
+public:
+    explicit endpoint(role us, const endpoint_options& options = {})
+        : parser_(us, limit(options.max_size)),
+          assembler_(limit(options.max_size)),
+          us_(us),
+          auto_pong_(options.auto_pong) {
+        if (us == role::client) keys_.emplace(options.entropy);
+    }
+    endpoint(const endpoint&) = delete;  // events and input point into it
+    endpoint& operator=(const endpoint&) = delete;
+
+    // -- receiving
+
+    /// Gives the next bytes from the peer. Ignored once nothing that it sends means anything any more.
+    ///
+    /// Lifetime: `data` is borrowed until next_event() returns nothing, or retain_input() is called.
+    void feed(bytes_view data) { feed_borrowed(data, false); }
+
+    /// The same, and the endpoint may write to the memory: masked messages are then unmasked where they lie.
+    void feed_in_place(mutable_bytes_view data) { feed_borrowed(bytes_view(data.data(), data.size()), true); }
+
+    /// The peer's end of the transport has been reached. Without a Close frame before it, that is an event: 1006.
+    void feed_eof() noexcept { eof_ = true; }
+
+    /// Finds the next event in what was fed.
+    ///
+    /// Returns: nothing when more input is needed.
+    [[nodiscard]] std::optional<event> next_event() {
+        while (is_receiving(state_)) {
+            const std::optional<frame_piece> piece = parser_.next(input_);
+            if (!piece) {
+                if (parser_.fault()) return fail(*parser_.fault());
+                break;
+            }
+            // The constness was only added by input_ when the memory was lent for writing.
+            std::byte* const place = writable_ ? const_cast<std::byte*>(piece->payload.data()) : nullptr;
+            const frame_header& header = parser_.header();
+            if (is_control(header.code)) {
+                if (std::optional<event> found = control(header, *piece)) return found;
+            } else if (const std::optional<bytes_view> payload = assembler_.add(header, *piece, place)) {
+                return event{assembler_.kind() == opcode::text ? event_kind::text : event_kind::binary, *payload};
+            } else if (assembler_.fault()) {
+                return fail(*assembler_.fault());
+            }
+        }
+        return at_end_of_input();
+    }
+
+    /// Copies what was fed and not yet used, so that the borrowed memory may go.
+    void retain_input() {
+        if (input_.empty() || retained_in_use_) return;
+        retained_.clear();
+        retained_.append(input_);
+        input_ = retained_.view();
+        writable_ = true;
+        retained_in_use_ = true;
+    }
+
+    /// Moves the payload of the event that next_event() returned last into the caller's hands.
+    ///
+    /// Parameters: `payload` the event's. It is moved when the endpoint owns it, otherwise copied.
+    [[nodiscard]] bytearray take_payload(bytes_view payload) {
+        if (!payload.empty() && payload.data() == assembler_.buffered().data()) return assembler_.take_buffer();
+        bytearray copy;
+        copy.append(payload);
+        return copy;
+    }
+
+    // -- sending
+
+    /// Bytes to be sent. The caller writes them and consumes them.
+    [[nodiscard]] bytearray& output() noexcept { return output_; }
+
+    /// The output, leaving none.
+    [[nodiscard]] bytearray take_output() noexcept { return std::exchange(output_, bytearray()); }
+
+    /// Sends text.
+    ///
+    /// Parameters: `fin` false begins a fragmented message, which send_continuation goes on with.
+    /// Errors: std::invalid_argument when the text is not UTF-8 (a fragment may end inside a character);
+    /// closed_error once a Close frame went out or the connection ended;
+    /// protocol_error (local) inside a fragmented message. Nothing is sent then.
+    void send_text(bytes_view text, bool fin = true) {
+        check_message(opcode::text, text, fin);
+        append_frame(output_, header_of(opcode::text, fin), text);
+    }
+
+    /// Sends bytes. Parameters and errors: as send_text.
+    void send_binary(bytes_view data, bool fin = true) {
+        check_message(opcode::binary, data, fin);
+        append_frame(output_, header_of(opcode::binary, fin), data);
+    }
+
+    /// Sends the next fragment. Errors: as send_text; protocol_error (local) without a message to continue.
+    void send_continuation(bytes_view data, bool fin) {
+        check_message(opcode::continuation, data, fin);
+        append_frame(output_, header_of(opcode::continuation, fin), data);
+    }
+
+    /// Sends only the header of a frame whose payload the caller writes itself, directly after the output.
+    ///
+    /// Parameters: `code` text, binary or continuation.
+    /// Requires: a server, because a client's payload has to be masked.
+    /// Errors: as send_text; std::invalid_argument for other opcodes.
+    void send_header(opcode code, bytes_view payload, bool fin = true) {
+        if (is_control(code)) throw std::invalid_argument("send_header is for data frames, not for control frames");
+        if (us_ == role::client) {
+            throw protocol_error(side::local, "a client cannot send a payload that is not masked");
+        }
+        check_message(code, payload, fin);
+        frame_header header = header_of(code, fin);
+        header.payload_size = payload.size();
+        append_frame_header(output_, header);
+    }
+
+    /// Sends a ping. Errors: closed_error as send_text; std::invalid_argument above 125 bytes.
+    void send_ping(bytes_view data = {}) { send_control(opcode::ping, data); }
+
+    /// Sends a pong, asked for or not. Errors: as send_ping.
+    void send_pong(bytes_view data = {}) { send_control(opcode::pong, data); }
+
+    /// Starts the closing handshake. Messages go on arriving until the peer's Close does.
+    ///
+    /// Parameters: `code` no_status_received sends a Close frame without code; `reason` at most 123 bytes of UTF-8.
+    /// Errors: closed_error when a Close frame went out already or the connection ended; std::invalid_argument for a
+    /// code that may not be sent or a reason that is too long, not UTF-8, or without a code.
+    void send_close(close_code code = close_code::normal_closure, bytes_view reason = {}) {
+        check_open();
+        check_close(code, reason);
+        append_close(code, reason);
+        move(closing_event::close_sent);
+    }
+
+    /// Gives the connection up: sends a Close frame if none went out, and looks at nothing that follows.
+    ///
+    /// Errors: std::invalid_argument as send_close.
+    void fail(close_code code, bytes_view reason = {}) {
+        check_close(code, reason);
+        if (state_ == connection_state::open) append_close(code, reason);
+        move(closing_event::failed);
+    }
+
+    // -- where it stands
+
+    [[nodiscard]] connection_state state() const noexcept { return state_; }
+
+    /// Tells whether the caller may still send.
+    [[nodiscard]] bool is_open() const noexcept { return state_ == connection_state::open; }
+
+    /// Tells whether the transport should be closed now, once the output is written.
+    [[nodiscard]] bool should_close_transport() const noexcept {
+        return websocket::should_close_transport(state_, us_);
+    }
+
+    /// Tells whether the transport is going to end soon, so that it is time to count down the close timeout.
+    [[nodiscard]] bool close_expected() const noexcept {
+        return state_ != connection_state::open && state_ != connection_state::closed;
+    }
+
+    /// The peer's Close frame.
+    [[nodiscard]] const std::optional<close_status>& close_received() const noexcept { return close_received_; }
+
+    /// Our Close frame.
+    [[nodiscard]] const std::optional<close_status>& close_sent() const noexcept { return close_sent_; }
+
+    /// Why the connection failed, when it was for something that the peer did: also 1006.
+    [[nodiscard]] const std::optional<peer_fault>& fault() const noexcept { return fault_; }
+
+    /// Tells whether the peer's Close frame came before ours went out.
+    [[nodiscard]] bool peer_closed_first() const noexcept { return peer_closed_first_; }
+
+    /// Gives memory back that waits for the next message. For connections that have gone quiet.
+    void release_memory() {
+        if (output_.empty()) output_ = bytearray();
+        if (input_.empty()) retained_ = bytearray();
+        if (!assembler_.in_message()) static_cast<void>(assembler_.take_buffer());
+    }
+
+private:
+    static std::uint64_t limit(std::uint64_t max_size) noexcept {
+        return max_size == 0 ? frame_parser::unlimited : max_size;
+    }
+
+    // -- receiving
+
+    void feed_borrowed(bytes_view data, bool writable) {
+        if (!is_receiving(state_)) return;
+        if (input_.empty()) {
+            input_ = data;
+            writable_ = writable;
+            retained_in_use_ = false;
+            return;
+        }
+        retain_input();
+        retained_.consume(retained_.size() - input_.size());
+        retained_.append(data);
+        input_ = retained_.view();
+    }
+
+    // A control frame's payload collects in control_, so that it may stand between the pieces of a message.
+    std::optional<event> control(const frame_header& header, const frame_piece& piece) {
+        std::byte* const to = control_.data() + piece.offset;
+        if (header.masked) {
+            apply_mask(to, piece.payload, header.mask, piece.offset);
+        } else if (!piece.payload.empty()) {
+            std::memcpy(to, piece.payload.data(), piece.payload.size());
+        }
+        if (!piece.last) return std::nullopt;
+        const bytes_view payload(control_.data(), static_cast<std::size_t>(header.payload_size));
+        if (header.code == opcode::close) return close(payload);
+        if (header.code == opcode::pong) return event{event_kind::pong, payload};
+        if (auto_pong_ && is_open()) append_control(opcode::pong, payload);
+        return event{event_kind::ping, payload};
+    }
+
+    event close(bytes_view payload) {
+        close_status status;
+        if (const std::optional<peer_fault> wrong = parse_close(payload, status)) return fail(*wrong);
+        if (is_open()) {
+            peer_closed_first_ = true;
+            append_close(status.code, status.reason);  // 5.5.1: "typically echos the status code it received"
+        }
+        close_received_ = std::move(status);
+        move(closing_event::close_received);
+        return event{event_kind::close, close_received_->reason, close_received_->code};
+    }
+
+    event fail(peer_fault wrong) {
+        fault_ = std::move(wrong);
+        if (is_open()) append_close(fault_->code, fault_->text);
+        move(closing_event::failed);
+        return event{event_kind::fault, fault_->text, fault_->code};
+    }
+
+    std::optional<event> at_end_of_input() {
+        if (!eof_ || state_ == connection_state::closed) return std::nullopt;
+        const bool abnormal = is_receiving(state_);
+        move(closing_event::eof);
+        if (!abnormal) return std::nullopt;
+        fault_ = peer_fault{close_code::abnormal_closure, "the connection ended without a Close frame"};
+        return event{event_kind::fault, fault_->text, fault_->code};
+    }
+
+    void move(closing_event happened) noexcept {
+        state_ = after(state_, happened);
+        if (!is_receiving(state_)) input_ = {};
+    }
+
+    // -- sending
+
+    void check_open() const {
+        if (is_open()) return;
+        throw closed_error(state_ == connection_state::failed || !close_sent_
+                               ? "cannot send, the WebSocket connection has failed or ended"
+                               : "cannot send, the WebSocket connection is closing");
+    }
+
+    void check_message(opcode code, bytes_view data, bool fin) {
+        check_open();
+        const bool continues = code == opcode::continuation;
+        if (continues != sending_) {
+            throw protocol_error(side::local, continues ? "no fragmented message to continue"
+                                                        : "the fragmented message before must be finished first");
+        }
+        const bool text = continues ? sending_text_ : code == opcode::text;
+        utf8_validator utf8 = continues ? sent_utf8_ : utf8_validator();
+        if (text && (!utf8.feed(data) || (fin && !utf8.complete()))) {
+            throw std::invalid_argument("a text message must be UTF-8; use binary for other bytes");
+        }
+        sending_ = !fin;
+        sending_text_ = text;
+        sent_utf8_ = utf8;
+    }
+
+    static void check_close(close_code code, bytes_view reason) {
+        if (code == close_code::no_status_received) {
+            if (!reason.empty()) throw std::invalid_argument("a close reason needs a close code");
+            return;
+        }
+        if (!is_sendable(code)) {
+            throw std::invalid_argument("close code " + std::to_string(value_of(code)) +
+                                        " may not be sent; 1000 to 1003, 1007 to 1014 and 3000 to 4999 may");
+        }
+        if (reason.size() > max_close_reason) {
+            throw std::invalid_argument("close reason of " + std::to_string(reason.size()) +
+                                        " bytes, at most 123 fit");
+        }
+        if (!is_utf8(reason)) throw std::invalid_argument("a close reason must be UTF-8");
+    }
+
+    frame_header header_of(opcode code, bool fin = true) {
+        frame_header header;
+        header.code = code;
+        header.fin = fin;
+        if (keys_) {
+            header.masked = true;
+            header.mask = keys_->next();
+        }
+        return header;
+    }
+
+    void send_control(opcode code, bytes_view data) {
+        check_open();
+        if (data.size() > max_control_payload) {
+            throw std::invalid_argument(std::string(name_of(code)) + " of " + std::to_string(data.size()) +
+                                        " bytes, at most 125 fit");
+        }
+        append_control(code, data);
+    }
+
+    void append_control(opcode code, bytes_view data) { append_frame(output_, header_of(code), data); }
+
+    void append_close(close_code code, bytes_view reason) {
+        std::array<std::byte, max_control_payload> payload;
+        const std::size_t size = encode_close(code, reason, payload.data());
+        const bytes_view sent(payload.data(), size);
+        append_control(opcode::close, sent);
+        close_sent_ = close_status{code, size == 0 ? std::string() : std::string(sent.subview(2).str())};
+    }
+
+    frame_parser parser_;
+    message_assembler assembler_;
+    std::optional<masking_keys> keys_;  // a client's
+    bytes_view input_;                  // what was fed and not yet used
+    bytearray retained_;                // the memory of input_ when retained_in_use_
+    bytearray output_;
+    std::optional<close_status> close_received_;
+    std::optional<close_status> close_sent_;
+    std::optional<peer_fault> fault_;
+    std::array<std::byte, max_control_payload> control_;
+    utf8_validator sent_utf8_;  // of the fragmented text being sent
+    connection_state state_ = connection_state::open;
+    role us_;
+    bool auto_pong_;
+    bool writable_ = false;  // the memory of input_ may be written to
+    bool retained_in_use_ = false;
+    bool eof_ = false;
+    bool peer_closed_first_ = false;
+    bool sending_ = false;       // a fragmented message has begun and not ended
+    bool sending_text_ = false;  // it is text
+};
+
+}  // namespace aioxx::websocket

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// websocket/proto/utf8.hpp: checks that bytes are UTF-8 (RFC 3629), in pieces of any size.
+// An error shows at the first byte that cannot continue a character, as RFC 6455 section 8.1 wishes.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include <aioxx/buffer/bytes_view.hpp>
+
+namespace aioxx::websocket {
+
+/// Follows a text through its bytes.
+class utf8_validator {
+public:
+    /// Checks the next piece.
+    ///
+    /// Returns: false as soon as no continuation can make the text valid; then it stays false until reset.
+    [[nodiscard]] bool feed(bytes_view data) noexcept {
+        const std::byte* at = data.data();
+        const std::byte* const end = at + data.size();
+        while (at != end && valid_) {
+            if (missing_ == 0) {
+                at = skip_ascii(at, end);
+                if (at == end) break;
+                begin(std::to_integer<unsigned>(*at++));
+            } else {
+                follow(std::to_integer<unsigned>(*at++));
+            }
+        }
+        return valid_;
+    }
+
+    /// Tells whether the text may end here: valid, and not inside a character.
+    [[nodiscard]] bool complete() const noexcept { return valid_ && missing_ == 0; }
+
+    void reset() noexcept { *this = utf8_validator(); }
+
+private:
+    static const std::byte* skip_ascii(const std::byte* at, const std::byte* end) noexcept {
+        constexpr std::uint64_t high_bits = 0x8080'8080'8080'8080;
+        for (; end - at >= 32; at += 32) {
+            std::uint64_t block[4];
+            std::memcpy(block, at, 32);
+            if (((block[0] | block[1] | block[2] | block[3]) & high_bits) != 0) break;
+        }
+        while (at != end && std::to_integer<unsigned>(*at) < 0x80) ++at;
+        return at;
+    }
+
+    // The first byte fixes how many follow; for four of them it also narrows the second, which keeps out
+    // overlong forms (E0, F0), surrogates (ED) and what lies beyond U+10FFFF (F4).
+    void begin(unsigned lead) noexcept {
+        low_ = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+        high_ = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+        missing_ = lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
+        valid_ = lead >= 0xC2 && lead <= 0xF4;
+    }
+
+    void follow(unsigned next) noexcept {
+        valid_ = next >= low_ && next <= high_;
+        low_ = 0x80;
+        high_ = 0xBF;
+        --missing_;
+    }
+
+    std::uint8_t missing_ = 0;  // bytes that the character begun still needs
+    std::uint8_t low_ = 0x80;   // bounds of the next one of them
+    std::uint8_t high_ = 0xBF;
+    bool valid_ = true;
+};
+
+/// Tells whether the whole of `text` is UTF-8.
+[[nodiscard]] inline bool is_utf8(bytes_view text) noexcept {
+    utf8_validator validator;
+    return validator.feed(text) && validator.complete();
+}
+
+}  // namespace aioxx::websocket

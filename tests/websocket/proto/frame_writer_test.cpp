@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <aioxx/websocket/proto/frame_writer.hpp>
+
+#include <set>
+#include <string>
+
+#include "support/catch.hpp"
+#include "websocket/proto/wire.hpp"
+
+using namespace aioxx::websocket;
+using wire::hex;
+
+TEST_CASE("the examples of RFC 6455 section 5.7 are written", "[websocket]") {
+    CHECK(wire::frame(role::server, opcode::text, "Hello") == hex("81 05 48 65 6c 6c 6f"));
+    CHECK(wire::frame(role::client, opcode::text, "Hello") == hex("81 85 37 fa 21 3d 7f 9f 4d 51 58"));
+    CHECK(wire::frame(role::server, opcode::text, "Hel", false) == hex("01 03 48 65 6c"));
+    CHECK(wire::frame(role::server, opcode::continuation, "lo") == hex("80 02 6c 6f"));
+    CHECK(wire::frame(role::server, opcode::ping, "Hello") == hex("89 05 48 65 6c 6c 6f"));
+    CHECK(wire::frame(role::client, opcode::pong, "Hello") == hex("8a 85 37 fa 21 3d 7f 9f 4d 51 58"));
+    CHECK(wire::frame(role::server, opcode::binary, std::string(256, 'x')) ==
+          hex("82 7e 01 00") + std::string(256, 'x'));
+    CHECK(wire::frame(role::server, opcode::binary, std::string(65536, 'x')) ==
+          hex("82 7f 00 00 00 00 00 01 00 00") + std::string(65536, 'x'));
+}
+
+TEST_CASE("lengths take their shortest form", "[websocket]") {
+    const auto start = [](std::size_t size) {
+        return wire::frame(role::server, opcode::binary, std::string(size, 'x')).substr(1, 9);
+    };
+    CHECK(start(0) == hex("00"));
+    CHECK(start(125).substr(0, 1) == hex("7d"));
+    CHECK(start(126).substr(0, 3) == hex("7e 00 7e"));
+    CHECK(start(65535).substr(0, 3) == hex("7e ff ff"));
+    CHECK(start(65536) == hex("7f 00 00 00 00 00 01 00 00"));
+}
+
+TEST_CASE("a header alone states the size of what the caller writes", "[websocket]") {
+    aioxx::bytearray output;
+    frame_header header;
+    header.payload_size = 0x0102'0304'0506'0708;
+    header.rsv1 = true;
+    header.fin = false;
+    append_frame_header(output, header);
+    CHECK(output.view().str() == hex("42 7f 01 02 03 04 05 06 07 08"));
+    output.clear();
+    header = {};
+    header.masked = true;
+    header.mask = wire::key;
+    append_frame_header(output, header);
+    CHECK(output.view().str() == hex("82 80 37 fa 21 3d"));
+}
+
+TEST_CASE("frames are appended behind what the output holds", "[websocket]") {
+    aioxx::bytearray output;
+    output.append(aioxx::bytes_view("before"));
+    append_frame(output, {}, "");
+    append_frame(output, {}, "x");
+    CHECK(output.view().str() == "before" + hex("82 00 82 01") + "x");
+}
+
+TEST_CASE("masking keys come from the source and none comes twice", "[websocket]") {
+    static unsigned calls;
+    calls = 0;
+    masking_keys keys([](std::byte* to, std::size_t size) {
+        ++calls;
+        for (std::size_t i = 0; i != size; ++i) to[i] = static_cast<std::byte>(i + calls);
+    });
+    CHECK(calls == 0);
+    std::set<masking_key> seen;
+    for (int i = 0; i != 48; ++i) seen.insert(keys.next());
+    CHECK(seen.size() == 48);
+    CHECK(calls == 2);
+}
+
+TEST_CASE("the standard entropy fills memory of any size and nothing beyond", "[websocket]") {
+    for (std::size_t size : {0U, 1U, 3U, 4U, 16U, 31U}) {
+        std::set<std::string> seen;
+        for (int i = 0; i != 8; ++i) {
+            std::string memory(size + 1, '#');
+            standard_entropy(reinterpret_cast<std::byte*>(memory.data()), size);
+            CHECK(memory.back() == '#');
+            seen.insert(memory);
+        }
+        if (size >= 16) CHECK(seen.size() == 8);
+    }
+}
