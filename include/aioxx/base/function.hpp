@@ -84,10 +84,20 @@ private:
         return *std::launder(reinterpret_cast<T*>(storage));
     }
 
+    // A function that returns void takes callables that return anything.
+    template <class F>
+    static Result invoke(F& callable, Args&&... args) {
+        if constexpr (std::is_void_v<Result>) {
+            static_cast<void>(std::invoke(callable, std::forward<Args>(args)...));
+        } else {
+            return std::invoke(callable, std::forward<Args>(args)...);
+        }
+    }
+
     template <class F>
     static constexpr operations small_operations{
         [](std::byte* storage, Args&&... args) -> Result {
-            return std::invoke(as<F>(storage), std::forward<Args>(args)...);
+            return invoke(as<F>(storage), std::forward<Args>(args)...);
         },
         [](std::byte* from, std::byte* to) noexcept {
             ::new (static_cast<void*>(to)) F(std::move(as<F>(from)));
@@ -98,7 +108,7 @@ private:
     template <class F>
     static constexpr operations large_operations{
         [](std::byte* storage, Args&&... args) -> Result {
-            return std::invoke(*as<F*>(storage), std::forward<Args>(args)...);
+            return invoke(*as<F*>(storage), std::forward<Args>(args)...);
         },
         [](std::byte* from, std::byte* to) noexcept { ::new (static_cast<void*>(to)) (F*)(as<F*>(from)); },
         [](std::byte* storage) noexcept { delete as<F*>(storage); }};

@@ -5,7 +5,9 @@
 // Asio drives, the loop rides: run_forever() runs the context, and a program that runs its context itself
 // runs the loop with it.
 
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <asio/executor_work_guard.hpp>
@@ -14,6 +16,7 @@
 #include <asio/steady_timer.hpp>
 
 #include <aioxx/base/error.hpp>
+#include <aioxx/base/intrusive_list.hpp>
 #include <aioxx/core/asio_fd_watcher.hpp>
 #include <aioxx/core/asio_signals.hpp>
 #include <aioxx/core/backend.hpp>
@@ -35,6 +38,7 @@ public:
 
     ~asio_backend() override {
         if (link_) link_->client = nullptr;
+        while (detail::asio_fd_watcher* watcher = watchers_.front()) watcher->detach();
     }
 
     asio_backend(const asio_backend&) = delete;
@@ -55,6 +59,13 @@ public:
 
     void request_turn() override { post_wake_up(); }
     void request_turn_threadsafe() override { post_wake_up(); }
+
+    void hold() override {
+        if (held_++ == 0) work_.emplace(context_.get_executor());
+    }
+    void release() noexcept override {
+        if (--held_ == 0) work_.reset();
+    }
 
     void arm(time_point deadline) override {
         timer_.expires_at(deadline);
@@ -77,7 +88,9 @@ public:
     void stop() override { context_.stop(); }
 
     [[nodiscard]] fd_watcher_ptr watch(int fd, fd_handler& handler) override {
-        return fd_watcher_ptr(new detail::asio_fd_watcher(context_, *link_->client, fd, handler));
+        auto* watcher = new detail::asio_fd_watcher(context_, *link_->client, fd, handler);
+        watchers_.push_back(*watcher);
+        return fd_watcher_ptr(watcher);
     }
 
     void set_signal_handler(int signal, function<void()> handler) override {
@@ -102,6 +115,9 @@ private:
     asio::steady_timer timer_;
     std::shared_ptr<link> link_;
     std::unique_ptr<detail::asio_signals> signals_;
+    intrusive_list<detail::asio_fd_watcher, detail::watcher_tag> watchers_;  // not released yet
+    std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_;  // while held_ > 0
+    std::size_t held_ = 0;
 };
 
 }  // namespace aioxx

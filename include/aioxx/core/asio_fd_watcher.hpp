@@ -9,16 +9,22 @@
 // they appear in this file only. With AIOXX_PORTABLE_WAIT, and where there is no epoll, it is Asio's public
 // async_wait, for one epoll_ctl a wait.
 
+#include <cstddef>
+#include <string>
+#include <utility>
+
 #include <asio/error.hpp>
 #include <asio/io_context.hpp>
 
 #include <aioxx/base/config.hpp>
 #include <aioxx/base/contract.hpp>
 #include <aioxx/base/error.hpp>
-#include <aioxx/base/pinned.hpp>
+#include <aioxx/base/intrusive_list.hpp>
 #include <aioxx/core/backend.hpp>
 
 #if defined(AIOXX_PORTABLE_WAIT)
+#include <optional>
+
 #include <asio/posix/stream_descriptor.hpp>
 #else
 #include <asio/detail/epoll_reactor.hpp>
@@ -28,28 +34,52 @@
 
 namespace aioxx::detail {
 
+struct watcher_tag;
+
 #if defined(AIOXX_PORTABLE_WAIT)
 
-class asio_fd_watcher final : public fd_watcher, pinned {
+class asio_fd_watcher final : public fd_watcher, public list_node<watcher_tag> {
 public:
+    /// Errors: broken_error for a number that is no descriptor.
     asio_fd_watcher(asio::io_context& context, backend_client& client, int fd, fd_handler& handler)
-        : client_(client), handler_(&handler), descriptor_(context, fd) {}
+        : client_(client), handler_(&handler), descriptor_(std::in_place, context) {
+        asio::error_code failure;
+        descriptor_->assign(fd, failure);
+        if (failure) throw broken_error(failure, "cannot watch descriptor " + std::to_string(fd));
+    }
 
     void await_readable() override { await(asio::posix::stream_descriptor::wait_read, &fd_handler::on_readable); }
     void await_writable() override { await(asio::posix::stream_descriptor::wait_write, &fd_handler::on_writable); }
 
     void release() noexcept override {
-        handler_ = nullptr;
-        descriptor_.release();  // cancels; the descriptor stays open
+        detach();
         drop();
     }
 
+    /// Ends the watching before the context does. The holder releases later.
+    void detach() noexcept {
+        handler_ = nullptr;
+        unlink();
+        if (descriptor_) descriptor_->release();  // cancels; the descriptor stays open
+        descriptor_.reset();
+    }
+
 private:
+    // A wait that is outstanding: Asio calls it, or destroys it with the context.
+    struct outstanding {
+        explicit outstanding(asio_fd_watcher& waited) noexcept : watcher(&waited) { ++watcher->users_; }
+        outstanding(outstanding&& other) noexcept : watcher(std::exchange(other.watcher, nullptr)) {}
+        ~outstanding() {
+            if (watcher != nullptr) watcher->drop();
+        }
+        asio_fd_watcher* watcher;
+    };
+
     void await(asio::posix::stream_descriptor::wait_type what, backend_client::fd_event event) {
-        ++users_;
-        descriptor_.async_wait(what, [this, event](const asio::error_code&) {
-            if (handler_ != nullptr) client_.on_ready(*handler_, event);
-            drop();
+        if (!descriptor_) return;
+        descriptor_->async_wait(what, [wait = outstanding(*this), event](const asio::error_code&) {
+            asio_fd_watcher& self = *wait.watcher;
+            if (self.handler_ != nullptr) self.client_.on_ready(*self.handler_, event);
         });
     }
     void drop() noexcept {
@@ -58,17 +88,19 @@ private:
 
     backend_client& client_;
     fd_handler* handler_;
-    asio::posix::stream_descriptor descriptor_;
+    std::optional<asio::posix::stream_descriptor> descriptor_;  // none when detached
     int users_ = 1;  // the holder and each wait that is outstanding
 };
 
 #else
 
-class asio_fd_watcher final : public fd_watcher, pinned {
+class asio_fd_watcher final : public fd_watcher, public list_node<watcher_tag> {
     using reactor = asio::detail::epoll_reactor;
 
 public:
-    /// Errors: broken_error for a descriptor that epoll does not know, a regular file for example.
+    /// A regular file, which epoll does not watch, is always ready.
+    ///
+    /// Errors: broken_error for a number that is no descriptor.
     asio_fd_watcher(asio::io_context& context, backend_client& client, int fd, fd_handler& handler)
         : client_(client),
           reactor_(asio::use_service<reactor>(context)),
@@ -78,6 +110,7 @@ public:
           write_(*this, &fd_handler::on_writable) {
         reactor_.init_task();
         if (const int code = reactor_.register_descriptor(fd_, data_)) {
+            reactor_.cleanup_descriptor_data(data_);
             throw_system_error(code, "cannot watch descriptor " + std::to_string(fd_));
         }
     }
@@ -86,12 +119,19 @@ public:
     void await_writable() override { start(reactor::write_op, write_); }
 
     void release() noexcept override {
+        detach();
+        drop();
+    }
+
+    /// Ends the watching before the context does. The holder releases later.
+    void detach() noexcept {
         handler_ = nullptr;
+        if (!is_linked()) return;
+        unlink();
         // Not "closing": the kernel forgets the registration only when the last copy of the descriptor is
         // closed, and a child process may hold one.
         reactor_.deregister_descriptor(fd_, data_, false);
         reactor_.cleanup_descriptor_data(data_);
-        drop();
     }
 
 private:
@@ -118,6 +158,7 @@ private:
 
     void start(int kind, operation& wait) {
         AIOXX_EXPECTS(!wait.outstanding);
+        if (!is_linked()) return;  // detached
         wait.outstanding = true;
         ++users_;
         reactor_.start_op(kind, fd_, data_, &wait, false, true);

@@ -44,7 +44,7 @@ private:
             auto alive = weak.lock();
             if (failure || !alive) return;
             client.on_signal(alive->handler);
-            if (!weak.expired()) wait(client, std::move(alive));
+            if (alive.use_count() > 1) wait(client, std::move(alive));  // still installed
         });
     }
 

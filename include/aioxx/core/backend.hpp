@@ -77,6 +77,11 @@ public:
     /// Asks for on_wake_up soon. Called on any thread, as long as the loop exists.
     virtual void request_turn_threadsafe() = 0;
 
+    /// A thread outside is going to call request_turn_threadsafe: run() goes on, and waits for it, until release()
+    /// has been called as often. Both are called on the loop's thread.
+    virtual void hold() {}
+    virtual void release() noexcept {}
+
     /// Asks for on_wake_up at a deadline; replaces the former one.
     virtual void arm(time_point deadline) = 0;
     /// No deadline is of interest any more.

@@ -37,12 +37,17 @@ using exception_handler = function<void(const exception_context&)>;
     }
 }
 
+/// The text of a context, for reports.
+[[nodiscard]] inline std::string describe(const exception_context& context) {
+    std::string text = context.message;
+    if (!context.source.empty()) text += " [" + context.source + "]";
+    if (context.exception) text += ": " + describe(context.exception);
+    return text;
+}
+
 /// Writes the context as one line to standard error (asyncio: default_exception_handler).
 inline void default_exception_handler(const exception_context& context) {
-    std::string line = "aioxx: " + context.message;
-    if (!context.source.empty()) line += " [" + context.source + "]";
-    if (context.exception) line += ": " + describe(context.exception);
-    line += '\n';
+    const std::string line = "aioxx: " + describe(context) + '\n';
     std::fputs(line.c_str(), stderr);
 }
 

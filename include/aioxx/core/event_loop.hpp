@@ -9,6 +9,7 @@
 // deadline is armed. Nothing is posted to the backend while a turn runs, because its end looks at everything;
 // outside of a turn the first thing that is scheduled requests one.
 
+#include <bitset>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +39,12 @@ namespace aioxx {
 class task_context;
 struct task_tag;
 struct resource_tag;
+
+namespace detail {
+// Its address stands for the type.
+template <class T>
+inline constexpr char type_identity = 0;
+}  // namespace detail
 
 /// What the loop knows of a running task: that it exists, and how to end it without another step.
 class loop_task : public list_node<task_tag> {
@@ -103,14 +111,13 @@ public:
 
     /// Runs a callback in the next batch. The only member that any thread may call.
     void call_soon_threadsafe(function<void()> callback) {
-        {
-            const std::scoped_lock lock(remote_mutex_);
-            if (remote_closed_) throw invalid_state_error("call_soon_threadsafe: the event loop is closed");
-            remote_.push_back(std::move(callback));
-            if (remote_requested_) return;
-            remote_requested_ = true;
-            backend_->request_turn_threadsafe();
-        }
+        require_callback(callback, "call_soon_threadsafe");
+        const std::scoped_lock lock(remote_mutex_);
+        if (remote_closed_) throw invalid_state_error("call_soon_threadsafe: the event loop is closed");
+        remote_.push_back(std::move(callback));
+        if (remote_requested_) return;
+        remote_requested_ = true;
+        backend_->request_turn_threadsafe();
     }
 
     /// The loop's monotonic time.
@@ -175,13 +182,18 @@ public:
     void add_signal_handler(int signal, function<void()> callback) {
         require_open("add_signal_handler");
         require_signal(signal, "add_signal_handler");
+        require_callback(callback, "add_signal_handler");
         backend_->set_signal_handler(signal, std::move(callback));
+        handled_signals_.set(static_cast<std::size_t>(signal));
     }
 
-    /// Restores the signal's former disposition.
-    void remove_signal_handler(int signal) {
+    /// Restores the signal's former disposition. Returns: whether there was a handler. Closing the loop does it too.
+    bool remove_signal_handler(int signal) {
         require_signal(signal, "remove_signal_handler");
-        if (!closed_) backend_->set_signal_handler(signal, {});
+        if (!handled_signals_.test(static_cast<std::size_t>(signal))) return false;
+        handled_signals_.reset(static_cast<std::size_t>(signal));
+        backend_->set_signal_handler(signal, {});
+        return true;
     }
 
     // ---- for the parts of the library, and for those who extend it ----
@@ -233,6 +245,19 @@ public:
         return {receive_buffer_.get(), receive_buffer_size};
     }
 
+    /// The loop's own object of a type, constructed from the loop when it is first asked for and destroyed when
+    /// the loop is closed: a worker pool for example. Requires: on the loop's thread.
+    template <class T>
+    [[nodiscard]] T& extension() {
+        for (const auto& [type, object] : extensions_) {
+            if (type == &detail::type_identity<T>) return *static_cast<T*>(object.get());
+        }
+        require_open("extension");
+        auto made = std::make_shared<T>(*this);
+        extensions_.emplace_back(&detail::type_identity<T>, made);
+        return *made;
+    }
+
     /// Makes a resource known, so that closing the loop ends it.
     void attach(loop_resource& resource) noexcept { resources_.push_back(resource); }
 
@@ -272,7 +297,12 @@ private:
 
     detail::callback_node& make_callback(function<void()> callback, const char* operation) {
         require_open(operation);
+        require_callback(callback, operation);
         return *new detail::callback_node(std::move(callback));
+    }
+
+    static void require_callback(const function<void()>& callback, const char* operation) {
+        if (!callback) throw std::invalid_argument(std::string(operation) + ": the callback is empty");
     }
 
     static void require_signal(int signal, const char* operation) {
@@ -290,6 +320,7 @@ private:
 
     void request_turn() {
         if (turn_requested_) return;
+        if (closed_) return discard_scheduled();  // what outlived the loop's end has nowhere to run
         turn_requested_ = true;
         backend_->request_turn();
     }
@@ -319,15 +350,17 @@ private:
     void on_signal(function<void()>& callback) override { enter(callback); }
 
     void take_remote() {
-        std::vector<function<void()>> arrived;
         {
             const std::scoped_lock lock(remote_mutex_);
             if (!remote_requested_) return;
             remote_requested_ = false;
-            arrived.swap(remote_);
+            remote_.swap(arrived_);
         }
-        for (auto& callback : arrived) ready_.push(make_callback(std::move(callback), "call_soon_threadsafe"));
+        for (auto& callback : arrived_) ready_.push(make_callback(std::move(callback), "call_soon_threadsafe"));
+        arrived_.clear();
     }
+
+    void discard_scheduled() noexcept;
 
     void take_due() {
         const time_point now = time();
@@ -342,6 +375,7 @@ private:
     intrusive_list<flush_node, flush_tag> flushes_;
     intrusive_list<loop_task, task_tag> tasks_;  // not done; the loop holds a reference to each
     intrusive_list<loop_resource, resource_tag> resources_;
+    std::vector<std::pair<const char*, std::shared_ptr<void>>> extensions_;
     std::optional<time_point> armed_;  // the deadline that the backend knows; may be earlier than needed
     task_context* current_task_ = nullptr;
     event_loop* former_loop_ = nullptr;
@@ -353,7 +387,9 @@ private:
     bool stopping_ = false;
     bool closed_ = false;
     exception_handler exception_handler_;
+    std::bitset<NSIG> handled_signals_;
     std::unique_ptr<std::byte[]> receive_buffer_;
+    std::vector<function<void()>> arrived_;  // from other threads; empty except while it is emptied
 
     std::mutex remote_mutex_;  // guards the three below
     std::vector<function<void()>> remote_;
@@ -420,21 +456,31 @@ inline void event_loop::arm_next() {
 
 inline void event_loop::close() {
     if (closed_) return;
-    if (in_turn_) throw invalid_state_error("close: the event loop is running");
+    if (is_running()) throw invalid_state_error("close: the event loop is running");
     const detail::running_loop_scope scope(this);  // destructors of tasks may ask for it
     while (loop_task* task = tasks_.pop_front()) task->abandon();
     abandon_resources();
     resources_.clear();
+    for (std::size_t signal = 1; handled_signals_.any(); ++signal) {
+        if (handled_signals_.test(signal)) remove_signal_handler(static_cast<int>(signal));
+    }
     closed_ = true;
+    turn_requested_ = false;
+    std::vector<function<void()>> dropped;  // destroyed without the mutex: captures may do anything
     {
         const std::scoped_lock lock(remote_mutex_);
         remote_closed_ = true;
-        remote_.clear();
+        dropped.swap(remote_);
     }
+    extensions_.clear();
+    discard_scheduled();
+}
+
+inline void event_loop::discard_scheduled() noexcept {
     flushes_.clear();
     deferred_.clear();
-    ready_.clear();
     timers_.clear();
+    ready_.clear();
 }
 
 inline void event_loop::abandon_resources() noexcept {

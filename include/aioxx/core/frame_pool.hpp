@@ -3,7 +3,7 @@
 
 // core/frame_pool.hpp: memory for coroutine frames and other small objects that come and go with them.
 // One free list per size class and thread. A block may be freed on another thread than its own; it then
-// stays with that thread.
+// stays with that thread, or goes back at once when that thread has never allocated one.
 
 #include <cstddef>
 #include <new>
@@ -39,16 +39,17 @@ struct frame_lists {
 
     void* heads[classes];
     std::size_t kept;
-    bool thread_ends;
+    bool keeps;  // whether the thread keeps freed blocks: not before its cleaner exists, nor after
 };
 
 inline constinit thread_local frame_lists free_frames{};
 
 // Gives a thread's blocks back at its end. Touched on the slow path only.
 struct frame_lists_cleaner {
+    frame_lists_cleaner() noexcept { free_frames.keeps = true; }
     ~frame_lists_cleaner() {
         frame_lists& lists = free_frames;
-        lists.thread_ends = true;
+        lists.keeps = false;
         for (std::size_t index = 0; index < frame_lists::classes; ++index) {
             while (void* block = lists.heads[index]) {
                 lists.heads[index] = *static_cast<void**>(block);
@@ -81,7 +82,7 @@ inline void deallocate_frame(void* block, std::size_t size) noexcept {
     const std::size_t index = (size + frame_lists::grain - 1) / frame_lists::grain;
     if (index >= frame_lists::classes) return frame_source.deallocate(block, size);
     const std::size_t rounded = index * frame_lists::grain;
-    if (lists.thread_ends || lists.kept + rounded > frame_lists::keep_at_most) {
+    if (!lists.keeps || lists.kept + rounded > frame_lists::keep_at_most) {
         return frame_source.deallocate(block, rounded);
     }
     *static_cast<void**>(block) = lists.heads[index];

@@ -5,6 +5,7 @@
 
 #include <coroutine>
 #include <exception>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -58,6 +59,7 @@ public:
     [[nodiscard]] bool await_ready() const noexcept { return state_->done(); }
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> coroutine) {
+        state_->require_awaitable_here();
         state_->add_waiter(*this);
         this->suspend(coroutine);
     }
@@ -123,7 +125,9 @@ public:
     /// Calls back through the loop when it is done; asyncio's add_done_callback without the argument.
     void add_done_callback(function<void()> callback) const { checked().add_done_callback(std::move(callback)); }
 
-    /// Waits for the outcome. Returns: a reference to the value.
+    /// Waits for the outcome; does not suspend when it is there. Returns: a reference to the value.
+    ///
+    /// Errors: what it ended with; invalid_state_error in a task of another loop, or in the task that is awaited.
     /// Cancellation: cancels what is waited for, as in asyncio; use shield to keep it running.
     auto operator co_await() const& {
         checked();
@@ -168,9 +172,10 @@ public:
         this->state_->finish();
     }
 
-    /// Sets an exception and wakes all who wait. Errors: as set_result.
+    /// Sets an exception and wakes all who wait. Errors: as set_result; std::invalid_argument for a null pointer.
     void set_exception(std::exception_ptr exception) const {
         require_pending("set_exception");
+        if (!exception) throw std::invalid_argument("set_exception: expected an exception, got a null pointer");
         this->state_->outcome.set_exception(std::move(exception));
         this->state_->finish();
     }

@@ -41,6 +41,11 @@ public:
     /// Takes a waiter in; it is woken on completion. Requires: not done.
     void add_waiter(wait_node& node) noexcept { waiters_.push_back(node); }
 
+    /// Errors: invalid_state_error in a task of another loop, which could never be woken.
+    void require_awaitable_here() const {
+        if (loop_ != detail::running_loop) throw invalid_state_error(describe() + " belongs to another event loop");
+    }
+
     /// Whoever sees the outcome calls this, so that an error is not reported as unseen.
     void mark_retrieved() noexcept { retrieved_ = true; }
 

@@ -29,14 +29,18 @@ public:
             callback_node* node;
             ~drop() { node->drop_reference(); }
         } at_the_end{this};
-        if (callback_) std::exchange(callback_, nullptr)();
+        std::exchange(callback_, nullptr)();
     }
 
     void discard() noexcept override { drop_reference(); }
 
     void cancel() noexcept {
         cancelled_ = true;
+        const bool scheduled = is_armed() || is_linked();
+        disarm();
+        unlink();
         callback_.reset();
+        if (scheduled) drop_reference();
     }
     [[nodiscard]] bool cancelled() const noexcept { return cancelled_; }
 
@@ -67,7 +71,8 @@ public:
 
     /// The callback will not run; it and its captures are destroyed now. Harmless after it ran.
     void cancel() noexcept {
-        if (node_ != nullptr) node_->cancel();
+        const handle keep(*this);  // the captures may hold this very handle
+        if (keep.node_ != nullptr) keep.node_->cancel();
     }
     [[nodiscard]] bool cancelled() const noexcept { return node_ != nullptr && node_->cancelled(); }
 

@@ -40,10 +40,12 @@ public:
     /// The next node of the batch, taken out; null at its end.
     ready_node* next() noexcept { return batch_.pop_front(); }
 
-    /// Discards everything.
+    /// Discards everything, also what is scheduled meanwhile.
     void clear() noexcept {
-        batch_.splice_back(waiting_);
-        while (ready_node* node = batch_.pop_front()) node->discard();
+        while (!empty()) {
+            batch_.splice_back(waiting_);
+            while (ready_node* node = batch_.pop_front()) node->discard();
+        }
     }
 
 private:

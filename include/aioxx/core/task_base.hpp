@@ -23,6 +23,8 @@ public:
     /// Its name: the given one or "Task-N" with the loop's own count (asyncio: get_name).
     [[nodiscard]] std::string name() const { return name_.empty() ? "Task-" + std::to_string(number_) : name_; }
     void set_name(std::string name) { name_ = std::move(name); }
+    /// Counts the tasks of a loop, from 1.
+    [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
 
     /// Requests a cancellation: cancelled_error is thrown where the task is suspended, or at its next suspension.
     ///
@@ -32,6 +34,12 @@ public:
         if (done()) return false;
         request_cancel(std::move(message));
         return true;
+    }
+
+    /// Errors: invalid_state_error in a task that could never be woken: of another loop, or this one.
+    void require_awaitable_here() const {
+        future_base::require_awaitable_here();
+        if (loop().current_context() == this) throw invalid_state_error(name() + " cannot await itself");
     }
 
     [[nodiscard]] std::string describe() const override {
@@ -90,6 +98,7 @@ private:
 
     void abandon() noexcept override {
         static_cast<ready_node*>(this)->unlink();
+        forget_wait();
         destroy_root();
         drop_reference();
     }

@@ -15,23 +15,28 @@
 
 namespace aioxx {
 
-/// A ready node with a deadline. Lives in its owner, which cancels it before it dies.
+class timer_queue;
+
+/// A ready node with a deadline. Lives in its owner; takes itself out of its queue when it dies.
 class timer_node : public ready_node {
 public:
-    [[nodiscard]] bool is_armed() const noexcept { return place_ != nowhere; }
+    [[nodiscard]] bool is_armed() const noexcept { return queue_ != nullptr; }
     [[nodiscard]] time_point when() const noexcept { return when_; }
+
+    /// Takes the timer out of its queue; nothing happens when it is not armed.
+    void disarm() noexcept;
 
 protected:
     timer_node() = default;
-    ~timer_node() = default;
+    ~timer_node() { disarm(); }
 
 private:
     friend class timer_queue;
-    static constexpr std::size_t nowhere = static_cast<std::size_t>(-1);
 
     time_point when_{};
-    std::uint64_t order_ = 0;  // of arming: decides among equal deadlines
-    std::size_t place_ = nowhere;
+    std::uint64_t order_ = 0;       // of arming: decides among equal deadlines
+    timer_queue* queue_ = nullptr;  // null when not armed
+    std::size_t place_ = 0;         // in the queue's heap
 };
 
 /// Ordered set of armed timers. Does not own them.
@@ -53,6 +58,7 @@ public:
         heap_.push_back(&timer);
         timer.when_ = when;
         timer.order_ = next_order_++;
+        timer.queue_ = this;
         timer.place_ = heap_.size() - 1;
         sift_up(timer.place_);
     }
@@ -61,7 +67,7 @@ public:
     void cancel(timer_node& timer) noexcept {
         if (!timer.is_armed()) return;
         const std::size_t place = timer.place_;
-        timer.place_ = timer_node::nowhere;
+        timer.queue_ = nullptr;
         timer_node* last = heap_.back();
         heap_.pop_back();
         if (last == &timer) return;
@@ -124,5 +130,9 @@ private:
     std::vector<timer_node*> heap_;
     std::uint64_t next_order_ = 0;
 };
+
+inline void timer_node::disarm() noexcept {
+    if (queue_ != nullptr) queue_->cancel(*this);
+}
 
 }  // namespace aioxx

@@ -49,11 +49,23 @@ public:
     /// Requests outstanding (asyncio: Task.cancelling).
     [[nodiscard]] int cancelling() const noexcept { return requests_; }
 
+    /// Requests outstanding that were already delivered: what a scope that will cancel its own task remembers,
+    /// to know at its end whether somebody else cancelled it as well.
+    [[nodiscard]] int delivered() const noexcept { return requests_ - (must_cancel_ ? 1 : 0); }
+
     /// Takes one request back; at zero one that is not delivered yet is forgotten. Returns: what is left.
     int uncancel() noexcept {
         if (requests_ > 0) --requests_;
         if (requests_ == 0) must_cancel_ = false;
         return requests_;
+    }
+
+    /// Takes back the request that a scope made, which remembered delivered() at its start, delivered or not.
+    /// Returns: whether somebody else has requested a cancellation since then.
+    bool take_back(int remembered) noexcept {
+        if (uncancel() > remembered) return true;
+        must_cancel_ = false;
+        return false;
     }
 
     /// What it waits for now, or null while it runs or is scheduled.
@@ -75,6 +87,9 @@ protected:
 
     [[nodiscard]] const std::string& cancel_message() const noexcept { return message_; }
 
+    /// The coroutines are about to be destroyed where they stand: there is no wait to cancel any more.
+    void forget_wait() noexcept { waiter_ = nullptr; }
+
     std::coroutine_handle<> root_;
     bool must_cancel_ = false;  // a request that the next suspension throws
 
@@ -95,12 +110,15 @@ class waiter : public wait_node {
 public:
     /// Schedules the resumption. Nothing happens when it is scheduled already, or does not wait.
     void wake() noexcept {
-        if (phase_ != phase::waiting) return;
+        if (!is_waiting()) return;
         phase_ = phase::woken;
         loop_->schedule(*this);
     }
 
-    [[nodiscard]] bool is_waiting() const noexcept { return phase_ == phase::waiting; }
+    /// Whether it has not been woken. A future wakes its waiters by scheduling them, without wake().
+    [[nodiscard]] bool is_waiting() const noexcept {
+        return phase_ == phase::waiting && !ready_node::is_linked();
+    }
     /// Whether the wait was cancelled, or its task was after the wake-up.
     [[nodiscard]] bool cancelled() const noexcept { return cancelled_; }
     /// The loop that it waits on, or waited on last; null before.
@@ -122,7 +140,8 @@ protected:
     waiter() = default;
     ~waiter() = default;
 
-    /// Makes the coroutine wait. Delivers a cancellation that is already pending.
+    /// Makes the coroutine wait: the last thing in await_suspend. Delivers a cancellation that is pending already,
+    /// so cancel_wait() may be called from here. A wake() before it is lost.
     template <class Promise>
     void suspend(std::coroutine_handle<Promise> coroutine) {
         if constexpr (std::is_base_of_v<detail::promise_base, Promise>) {
@@ -168,12 +187,12 @@ private:
     friend class task_context;
     enum class phase : unsigned char { idle, waiting, woken };
 
-    // A wait may have been satisfied while it was being registered; then it is woken here.
     void start_waiting(std::coroutine_handle<> coroutine, task_context* task) {
+        loop_ = &get_running_loop();
         coroutine_ = coroutine;
         task_ = task;
-        loop_ = &get_running_loop();
         phase_ = phase::waiting;
+        cancelled_ = false;
         if (task_ == nullptr) return;
         task_->waiter_ = this;
         if (task_->must_cancel_) [[unlikely]] {

@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include <aioxx/base/error.hpp>
-#include <aioxx/base/pinned.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/event_loop.hpp>
 #include <aioxx/core/task.hpp>
@@ -64,7 +63,7 @@ private:
     dev_t device_ = 0;
 };
 
-class server_state final : public std::enable_shared_from_this<server_state>, private loop_resource, pinned {
+class server_state final : public std::enable_shared_from_this<server_state>, private loop_resource {
 public:
     using factory_function = function<std::shared_ptr<base_protocol>()>;
 

@@ -12,6 +12,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -266,8 +267,6 @@ struct read_line_view_rules : line_search_rules {
     }
 };
 
-[[nodiscard]] inline until_search newline_search() { return until_search(bytes_view("\n", 1)); }
-
 }  // namespace detail
 
 /// The reading half of a stream (asyncio: StreamReader). Copies refer to the same stream.
@@ -329,24 +328,24 @@ public:
 
     /// Reads up to and including the separator that ends first; of two that end together the shorter one.
     [[nodiscard]] auto readuntil(const std::vector<bytes_view>& separators) const {
-        return operation(detail::read_until_rules{{until_search(separators)}});
+        return operation(detail::read_until_rules{{until_search(std::span<const bytes_view>(separators))}});
     }
 
     /// Reads a line with its '\n'; the rest without one at the end of the stream; nothing after that.
     ///
     /// Errors: limit_error for a line above the limit; it is dropped as far as it has arrived, and reading may go on.
     /// Cancellation: safe, no byte is lost.
-    [[nodiscard]] auto readline() const { return operation(detail::read_line_rules{{{detail::newline_search()}}}); }
+    [[nodiscard]] auto readline() const { return operation(detail::read_line_rules{{{until_search()}}}); }
 
     /// As readline, without copying the line out. Lifetime: valid until the next operation on the reader.
     /// Cancellation: safe.
     [[nodiscard]] auto readline_view() const {
-        return operation(detail::read_line_view_rules{{{detail::newline_search()}}});
+        return operation(detail::read_line_view_rules{{{until_search()}}});
     }
 
     /// As readline; nothing at the end: `while (auto line = co_await reader.next_line())`.
     /// Cancellation: safe. Asyncio: `async for line in reader`.
-    [[nodiscard]] auto next_line() const { return operation(detail::next_line_rules{{{detail::newline_search()}}}); }
+    [[nodiscard]] auto next_line() const { return operation(detail::next_line_rules{{{until_search()}}}); }
 
     /// Whether the end has been received and everything before it read.
     [[nodiscard]] bool at_eof() const noexcept { return source_->at_eof(); }

@@ -131,7 +131,13 @@ public:
 
     void shutdown_send() noexcept override { ::shutdown(fd(), SHUT_WR); }
 
-    [[nodiscard]] bool query_extra_info(extra_info_query& query) const override;
+    [[nodiscard]] bool query_extra_info(extra_info_query& query) const override {
+        if (peer_ && query.answer(extra_info::peername, *peer_)) return true;
+        if (local_ && query.answer(extra_info::sockname, *local_)) return true;
+        if (query.answer(extra_info::socket, fd())) return true;
+        const auto owner = credentials();
+        return owner && query.answer(extra_info::credentials, *owner);
+    }
     [[nodiscard]] std::string describe() const override {
         const std::string kind = local_ && local_->family() == AF_UNIX ? "unix connection" : "tcp connection";
         return kind + " to " + (peer_ ? to_string(*peer_) : std::string("an unknown peer"));
@@ -140,6 +146,13 @@ public:
 private:
     [[nodiscard]] bool is_tcp() const noexcept {
         return local_ && (local_->family() == AF_INET || local_->family() == AF_INET6);
+    }
+
+    [[nodiscard]] std::optional<peer_credentials> credentials() const noexcept {
+        ucred owner{};
+        socklen_t size = sizeof owner;
+        if (::getsockopt(fd(), SOL_SOCKET, SO_PEERCRED, &owner, &size) != 0 || owner.pid == 0) return std::nullopt;
+        return peer_credentials{owner.pid, owner.uid, owner.gid};
     }
 
 #if defined(TCP_INQ)
@@ -214,7 +227,9 @@ public:
         return ::poll(&state, 1, 0) == 1 && (state.revents & (POLLERR | POLLHUP)) != 0;
     }
 
-    [[nodiscard]] bool query_extra_info(extra_info_query& query) const override;
+    [[nodiscard]] bool query_extra_info(extra_info_query& query) const override {
+        return query.answer(extra_info::pipe, fd());
+    }
     [[nodiscard]] std::string describe() const override {
         return (end_ == pipe_end::read ? "read pipe " : "write pipe ") + std::to_string(fd());
     }

@@ -26,7 +26,6 @@
 
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/function.hpp>
-#include <aioxx/base/pinned.hpp>
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/buffer/gather_list.hpp>
@@ -47,8 +46,7 @@ class stream_transport final : public transport,
                                public std::enable_shared_from_this<stream_transport>,
                                private fd_handler,
                                private flush_node,
-                               private loop_resource,
-                               pinned {
+                               private loop_resource {
 public:
     /// Parameters: `served` the protocol, which is told of the connection in the next batch after start().
     stream_transport(event_loop& loop, std::unique_ptr<stream_channel> channel,
@@ -289,7 +287,10 @@ inline void stream_transport::read_now() {
     int full = 0;
     while (wants_data()) {
         if (!receive_once()) break;
-        if (++full == reads_per_turn) return loop_.defer(continuation_);
+        if (++full == reads_per_turn) {
+            if (!continuation_.is_linked()) loop_.defer(continuation_);
+            return;
+        }
     }
 }
 

@@ -14,7 +14,8 @@
 
 namespace aioxx::websocket {
 
-/// The connection is closed: nothing can be sent, nothing more will be received. Thrown as one of the two below.
+/// The connection is closed: nothing can be sent, nothing more will be received. Thrown as one of the two
+/// below.
 class connection_closed : public error {
 public:
     /// The peer's Close frame, nothing when none came.
@@ -43,8 +44,8 @@ protected:
           peer_closed_first_(peer_first) {}
 
 private:
-    static std::string describe(const std::optional<close_status>& received, const std::optional<close_status>& sent,
-                                bool peer_first) {
+    static std::string describe(const std::optional<close_status>& received,
+                                const std::optional<close_status>& sent, bool peer_first) {
         if (!received && !sent) return "no close frame received or sent";
         if (!received) return "sent " + to_string(*sent) + "; no close frame received";
         if (!sent) return "received " + to_string(*received) + "; no close frame sent";
@@ -60,7 +61,8 @@ private:
 /// The orderly end: 1000 or 1001 in both directions. Iterating over messages ends instead of throwing this.
 class connection_closed_ok : public connection_closed {
 public:
-    connection_closed_ok(std::optional<close_status> received, std::optional<close_status> sent, bool peer_first)
+    connection_closed_ok(std::optional<close_status> received, std::optional<close_status> sent,
+                         bool peer_first)
         : connection_closed(std::move(received), std::move(sent), peer_first, {}) {}
 };
 
@@ -68,8 +70,8 @@ public:
 class connection_closed_error : public connection_closed {
 public:
     /// Parameters: `cause` what went wrong beneath, empty when the codes say it all.
-    connection_closed_error(std::optional<close_status> received, std::optional<close_status> sent, bool peer_first,
-                            const std::string& cause = {})
+    connection_closed_error(std::optional<close_status> received, std::optional<close_status> sent,
+                            bool peer_first, const std::string& cause = {})
         : connection_closed(std::move(received), std::move(sent), peer_first, cause) {}
 };
 
@@ -83,7 +85,8 @@ public:
 [[noreturn]] inline void throw_connection_closed(std::optional<close_status> received,
                                                  std::optional<close_status> sent, bool peer_first,
                                                  const std::string& cause = {}) {
-    if (is_closed_ok(received, sent)) throw connection_closed_ok(std::move(received), std::move(sent), peer_first);
+    if (is_closed_ok(received, sent))
+        throw connection_closed_ok(std::move(received), std::move(sent), peer_first);
     throw connection_closed_error(std::move(received), std::move(sent), peer_first, cause);
 }
 

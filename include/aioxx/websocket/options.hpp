@@ -17,6 +17,9 @@
 
 namespace aioxx::websocket {
 
+/// A time that is switched off by {}.
+using optional_time = std::optional<std::chrono::milliseconds>;
+
 /// What both ends have in common: the default of every number.
 namespace defaults {
 
@@ -39,9 +42,9 @@ struct connect_options {
     http_headers extra_headers{};              // replace ours of the same name
     std::string user_agent = defaults::agent;  // empty: none is sent
 
-    std::optional<std::chrono::milliseconds> open_timeout = defaults::open_timeout;    // nothing: wait for ever
-    std::optional<std::chrono::milliseconds> ping_interval = defaults::ping_interval;  // nothing: no keepalive
-    std::optional<std::chrono::milliseconds> ping_timeout = defaults::ping_timeout;    // nothing: pongs may be late
+    optional_time open_timeout = defaults::open_timeout;    // for the whole opening, transport included
+    optional_time ping_interval = defaults::ping_interval;  // between keepalive pings
+    optional_time ping_timeout = defaults::ping_timeout;    // for their pongs
     std::chrono::milliseconds close_timeout = defaults::close_timeout;
 
     std::uint64_t max_size = defaults::max_size;      // bytes of a received message; 0: unlimited
@@ -54,16 +57,18 @@ struct connect_options {
 struct serve_options {
     std::vector<std::string> origins{};       // accepted ones, "" for requests without Origin; empty: all
     std::vector<std::string> subprotocols{};  // supported ones, preferred first
-    std::function<std::string(const std::vector<std::string>& offered)> select_subprotocol{};  // replaces the choice
     http_headers extra_headers{};                 // added to the 101 response
     std::string server_header = defaults::agent;  // empty: none is sent
 
-    /// Looks at a request before the handshake does. A response answers it, as plain HTTP; nothing lets it go on.
+    /// Chooses a subprotocol instead of the list above; an empty result means none.
+    std::function<std::string(const std::vector<std::string>& offered)> select_subprotocol{};
+
+    /// Looks at a request before the handshake does. A response answers it as plain HTTP; {} lets it go on.
     std::function<std::optional<http_response>(const http_request&)> process_request{};
 
-    std::optional<std::chrono::milliseconds> open_timeout = defaults::open_timeout;    // nothing: wait for ever
-    std::optional<std::chrono::milliseconds> ping_interval = defaults::ping_interval;  // nothing: no keepalive
-    std::optional<std::chrono::milliseconds> ping_timeout = defaults::ping_timeout;    // nothing: pongs may be late
+    optional_time open_timeout = defaults::open_timeout;    // for the whole opening, transport included
+    optional_time ping_interval = defaults::ping_interval;  // between keepalive pings
+    optional_time ping_timeout = defaults::ping_timeout;    // for their pongs
     std::chrono::milliseconds close_timeout = defaults::close_timeout;
 
     std::uint64_t max_size = defaults::max_size;      // bytes of a received message; 0: unlimited

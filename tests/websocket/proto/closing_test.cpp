@@ -24,7 +24,8 @@ TEST_CASE("every order of the closing handshake ends with a closed connection", 
     using enum closing_event;
     const auto walk = [](std::initializer_list<closing_event> events) {
         connection_state state = connection_state::open;
-        for (closing_event event : events) state = after(state, event);
+        for (closing_event event : events)
+            state = after(state, event);
         return state;
     };
     CHECK(walk({close_sent}) == connection_state::close_sent);
@@ -100,7 +101,10 @@ TEST_CASE("a reason that does not fit is cut between characters", "[websocket]")
     CHECK(encode(close_code::normal_closure, std::string(123, 'x')) == hex("03 e8") + std::string(123, 'x'));
     CHECK(encode(close_code::normal_closure, std::string(124, 'x')) == hex("03 e8") + std::string(123, 'x'));
     const std::string euro = hex("e2 82 ac");
-    CHECK(encode(close_code::normal_closure, std::string(120, 'x') + euro) == hex("03 e8") + std::string(120, 'x') + euro);
-    CHECK(encode(close_code::normal_closure, std::string(121, 'x') + euro) == hex("03 e8") + std::string(121, 'x'));
-    CHECK(encode(close_code::normal_closure, std::string(122, 'x') + euro) == hex("03 e8") + std::string(122, 'x'));
+    CHECK(encode(close_code::normal_closure, std::string(120, 'x') + euro) ==
+          hex("03 e8") + std::string(120, 'x') + euro);
+    CHECK(encode(close_code::normal_closure, std::string(121, 'x') + euro) ==
+          hex("03 e8") + std::string(121, 'x'));
+    CHECK(encode(close_code::normal_closure, std::string(122, 'x') + euro) ==
+          hex("03 e8") + std::string(122, 'x'));
 }

@@ -37,7 +37,8 @@ outcome parse(frame_parser parser, const std::vector<std::string>& pieces) {
             CHECK(part->offset == payload.size());
             std::string plain = wire::str(part->payload);
             if (header.masked) {
-                apply_mask(reinterpret_cast<std::byte*>(plain.data()), part->payload, header.mask, part->offset);
+                apply_mask(reinterpret_cast<std::byte*>(plain.data()), part->payload, header.mask,
+                           part->offset);
             }
             payload += plain;
             CHECK(part->last == (payload.size() == header.payload_size));
@@ -52,7 +53,8 @@ outcome parse(frame_parser parser, const std::vector<std::string>& pieces) {
 outcome parse(role us, const std::string& input, std::uint64_t limit = frame_parser::unlimited) {
     const std::vector<std::vector<std::string>> ways = wire::cuts(input);
     const outcome whole = parse(frame_parser(us, limit), ways[0]);
-    for (const std::vector<std::string>& pieces : ways) CHECK(parse(frame_parser(us, limit), pieces) == whole);
+    for (const std::vector<std::string>& pieces : ways)
+        CHECK(parse(frame_parser(us, limit), pieces) == whole);
     return whole;
 }
 
@@ -104,7 +106,8 @@ TEST_CASE("the examples of RFC 6455 section 5.7 are parsed", "[websocket]") {
         CHECK(result.frames[0].payload == std::string(256, 'x'));
     }
     SECTION("64 KiB of binary") {
-        const outcome result = parse(role::client, hex("82 7f 00 00 00 00 00 01 00 00") + std::string(65536, 'x'));
+        const outcome result =
+            parse(role::client, hex("82 7f 00 00 00 00 00 01 00 00") + std::string(65536, 'x'));
         REQUIRE(result.frames.size() == 1);
         CHECK(result.frames[0].payload == std::string(65536, 'x'));
     }
@@ -144,7 +147,8 @@ TEST_CASE("a reserved bit is refused", "[websocket]") {
     CHECK(fault_of(hex("f0 00")) == "1002 reserved bits set in a continuation frame");
 }
 
-TEST_CASE("the first reserved bit is allowed with compression, at the start of a message only", "[websocket]") {
+TEST_CASE("the first reserved bit is allowed with compression, at the start of a message only",
+          "[websocket]") {
     for (const char* allowed : {"c1 00", "c2 00", "41 00"}) {
         frame_parser parser(role::client);
         parser.allow_rsv1();
@@ -169,7 +173,8 @@ TEST_CASE("a control frame is short and whole", "[websocket]") {
     CHECK(fault_of(hex("0a 00")) == "1002 fragmented pong frame");
     CHECK(fault_of(hex("08 00")) == "1002 fragmented close frame");
     CHECK(fault_of(hex("89 7e 00 7e")) == "1002 ping frame with more than 125 bytes of payload");
-    CHECK(fault_of(hex("88 7f 00 00 00 00 00 01 00 00")) == "1002 close frame with more than 125 bytes of payload");
+    CHECK(fault_of(hex("88 7f 00 00 00 00 00 01 00 00")) ==
+          "1002 close frame with more than 125 bytes of payload");
     CHECK(parse(role::client, hex("89 7d") + std::string(125, 'x')).frames.size() == 1);
 }
 
@@ -178,7 +183,8 @@ TEST_CASE("a length is written in as few bytes as possible", "[websocket]") {
     CHECK(fault_of(hex("82 7e 00 7d")) == "1002 payload length 125 written in 2 bytes, fewer would do");
     CHECK(fault_of(hex("82 7f 00 00 00 00 00 00 ff ff")) ==
           "1002 payload length 65535 written in 8 bytes, fewer would do");
-    CHECK(fault_of(hex("82 7f 00 00 00 00 00 00 00 05")) == "1002 payload length 5 written in 8 bytes, fewer would do");
+    CHECK(fault_of(hex("82 7f 00 00 00 00 00 00 00 05")) ==
+          "1002 payload length 5 written in 8 bytes, fewer would do");
     CHECK(fault_of(hex("82 7e 00 7e")) == "nothing");
     CHECK(fault_of(hex("82 7f 00 00 00 00 00 01 00 00")) == "nothing");
 }

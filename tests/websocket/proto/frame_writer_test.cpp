@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <aioxx/websocket/proto/frame_writer.hpp>
 
-#include <set>
 #include <string>
 
 #include "support/catch.hpp"
@@ -56,31 +55,4 @@ TEST_CASE("frames are appended behind what the output holds", "[websocket]") {
     append_frame(output, {}, "");
     append_frame(output, {}, "x");
     CHECK(output.view().str() == "before" + hex("82 00 82 01") + "x");
-}
-
-TEST_CASE("masking keys come from the source and none comes twice", "[websocket]") {
-    static unsigned calls;
-    calls = 0;
-    masking_keys keys([](std::byte* to, std::size_t size) {
-        ++calls;
-        for (std::size_t i = 0; i != size; ++i) to[i] = static_cast<std::byte>(i + calls);
-    });
-    CHECK(calls == 0);
-    std::set<masking_key> seen;
-    for (int i = 0; i != 48; ++i) seen.insert(keys.next());
-    CHECK(seen.size() == 48);
-    CHECK(calls == 2);
-}
-
-TEST_CASE("the standard entropy fills memory of any size and nothing beyond", "[websocket]") {
-    for (std::size_t size : {0U, 1U, 3U, 4U, 16U, 31U}) {
-        std::set<std::string> seen;
-        for (int i = 0; i != 8; ++i) {
-            std::string memory(size + 1, '#');
-            standard_entropy(reinterpret_cast<std::byte*>(memory.data()), size);
-            CHECK(memory.back() == '#');
-            seen.insert(memory);
-        }
-        if (size >= 16) CHECK(seen.size() == 8);
-    }
 }

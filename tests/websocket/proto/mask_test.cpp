@@ -11,7 +11,9 @@ using namespace aioxx::websocket;
 
 namespace {
 
-std::byte plain_byte(std::size_t i) { return static_cast<std::byte>(i * 31 + 7); }
+std::byte plain_byte(std::size_t i) {
+    return static_cast<std::byte>(i * 31 + 7);
+}
 
 }  // namespace
 
@@ -28,7 +30,8 @@ TEST_CASE("every size, alignment and phase gives the byte-wise result", "[websoc
         for (std::size_t shift = 0; shift != 9; ++shift) {
             for (std::uint64_t phase : {0U, 1U, 2U, 3U, 4U, 7U, 1022U}) {
                 std::vector<std::byte> from(shift + size), to(size + 2, std::byte{0xEE});
-                for (std::size_t i = 0; i != size; ++i) from[shift + i] = plain_byte(i);
+                for (std::size_t i = 0; i != size; ++i)
+                    from[shift + i] = plain_byte(i);
                 apply_mask(to.data() + 1, aioxx::bytes_view(from.data() + shift, size), key, phase);
                 bool right = to[0] == std::byte{0xEE} && to[size + 1] == std::byte{0xEE};
                 for (std::size_t i = 0; i != size; ++i) {

@@ -30,7 +30,8 @@ outcome assemble(role us, const std::vector<std::string>& pieces, std::uint64_t 
         aioxx::bytes_view input = piece;
         while (const std::optional<frame_piece> part = parser.next(input)) {
             if (const auto payload = assembler.add(parser.header(), *part)) {
-                result.messages.push_back((assembler.kind() == opcode::text ? "T:" : "B:") + wire::str(*payload));
+                result.messages.push_back((assembler.kind() == opcode::text ? "T:" : "B:") +
+                                          wire::str(*payload));
             }
         }
         result.used += piece.size();
@@ -42,7 +43,8 @@ outcome assemble(role us, const std::vector<std::string>& pieces, std::uint64_t 
 outcome assemble(const std::string& input, std::uint64_t max_size = message_assembler::unlimited) {
     const std::vector<std::vector<std::string>> ways = wire::cuts(input);
     const outcome whole = assemble(role::client, ways[0], max_size);
-    for (const std::vector<std::string>& pieces : ways) CHECK(assemble(role::client, pieces, max_size) == whole);
+    for (const std::vector<std::string>& pieces : ways)
+        CHECK(assemble(role::client, pieces, max_size) == whole);
     return whole;
 }
 
@@ -97,8 +99,10 @@ TEST_CASE("the limit holds for one frame and for all fragments together", "[webs
                        frame(opcode::continuation, std::string(41, 'x')),
                    100)
               .fault == too_big);
-    CHECK(assemble(frame(opcode::binary, std::string(100, 'x')) + frame(opcode::binary, std::string(100, 'x')), 100)
-              .messages.size() == 2);
+    CHECK(
+        assemble(frame(opcode::binary, std::string(100, 'x')) + frame(opcode::binary, std::string(100, 'x')),
+                 100)
+            .messages.size() == 2);
 }
 
 TEST_CASE("the limit is checked before any payload is kept", "[websocket]") {
@@ -117,7 +121,8 @@ TEST_CASE("text that is not UTF-8 is refused as soon as it shows", "[websocket]"
     const peer_fault bad{close_code::invalid_data, "text message that is not UTF-8"};
     CHECK(assemble(frame(opcode::text, hex("48 ff 49"))).fault == bad);
     // Split between fragments: fine when the character is completed, refused when it is not.
-    CHECK_FALSE(assemble(frame(opcode::text, hex("e2 82"), false) + frame(opcode::continuation, hex("ac"))).fault);
+    CHECK_FALSE(
+        assemble(frame(opcode::text, hex("e2 82"), false) + frame(opcode::continuation, hex("ac"))).fault);
     CHECK(assemble(frame(opcode::text, hex("e2 82"), false) + frame(opcode::continuation, "A")).fault == bad);
     CHECK(assemble(frame(opcode::text, hex("41 e2 82"))).fault ==
           peer_fault{close_code::invalid_data, "text message that ends inside a UTF-8 character"});
@@ -131,7 +136,8 @@ TEST_CASE("text that is not UTF-8 is refused as soon as it shows", "[websocket]"
 }
 
 TEST_CASE("a message after text begins with a fresh UTF-8 state", "[websocket]") {
-    CHECK(assemble(frame(opcode::text, hex("c3 a9")) + frame(opcode::text, hex("c3 a9"))).messages.size() == 2);
+    CHECK(assemble(frame(opcode::text, hex("c3 a9")) + frame(opcode::text, hex("c3 a9"))).messages.size() ==
+          2);
 }
 
 TEST_CASE("an unmasked message is handed out where it lies", "[websocket]") {
@@ -151,7 +157,8 @@ TEST_CASE("a masked message is unmasked where it lies when its memory is lent", 
     std::string data = wire::frame(role::client, opcode::text, "payload");
     aioxx::bytes_view input = data;
     const std::optional<frame_piece> piece = parser.next(input);
-    const auto payload = assembler.add(parser.header(), *piece, reinterpret_cast<std::byte*>(data.data() + 6));
+    const auto payload =
+        assembler.add(parser.header(), *piece, reinterpret_cast<std::byte*>(data.data() + 6));
     REQUIRE(payload);
     CHECK(static_cast<const void*>(payload->data()) == data.data() + 6);
     CHECK(payload->str() == "payload");

@@ -7,7 +7,8 @@ using namespace aioxx::websocket;
 
 TEST_CASE("six of the sixteen opcodes are known", "[websocket]") {
     std::string known;
-    for (std::uint8_t bits = 0; bits != 16; ++bits) known += is_known_opcode(bits) ? 'x' : '.';
+    for (std::uint8_t bits = 0; bits != 16; ++bits)
+        known += is_known_opcode(bits) ? 'x' : '.';
     CHECK(known == "xxx.....xxx.....");
 }
 

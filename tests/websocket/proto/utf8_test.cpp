@@ -58,7 +58,9 @@ TEST_CASE("all two-byte and three-byte strings are judged as by their definition
     for (std::uint32_t point = 0; point != 0x10000; ++point) {
         if (point >= 0xD800 && point <= 0xDFFF) continue;
         const std::string text = encode(point);
-        const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])); };
+        const auto byte = [&](std::size_t i) {
+            return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i]));
+        };
         if (text.size() == 2) pairs[byte(0) << 8 | byte(1)] = true;
         if (text.size() == 3) triples[byte(0) << 16 | byte(1) << 8 | byte(2)] = true;
     }
@@ -77,22 +79,22 @@ TEST_CASE("all two-byte and three-byte strings are judged as by their definition
 }
 
 TEST_CASE("an error shows at the first byte that cannot be right", "[websocket]") {
-    CHECK(first_error(hex("80")) == 0);                    // a continuation first
-    CHECK(first_error(hex("c0 af")) == 0);                 // overlong, two bytes
+    CHECK(first_error(hex("80")) == 0);     // a continuation first
+    CHECK(first_error(hex("c0 af")) == 0);  // overlong, two bytes
     CHECK(first_error(hex("c1 bf")) == 0);
-    CHECK(first_error(hex("e0 80 af")) == 1);              // overlong, three bytes
+    CHECK(first_error(hex("e0 80 af")) == 1);  // overlong, three bytes
     CHECK(first_error(hex("e0 9f bf")) == 1);
-    CHECK(first_error(hex("f0 80 80 af")) == 1);           // overlong, four bytes
+    CHECK(first_error(hex("f0 80 80 af")) == 1);  // overlong, four bytes
     CHECK(first_error(hex("f0 8f bf bf")) == 1);
-    CHECK(first_error(hex("ed a0 80")) == 1);              // the first surrogate
-    CHECK(first_error(hex("ed bf bf")) == 1);              // the last one
-    CHECK(first_error(hex("f4 90 80 80")) == 1);           // U+110000
+    CHECK(first_error(hex("ed a0 80")) == 1);     // the first surrogate
+    CHECK(first_error(hex("ed bf bf")) == 1);     // the last one
+    CHECK(first_error(hex("f4 90 80 80")) == 1);  // U+110000
     CHECK(first_error(hex("f5 80 80 80")) == 0);
-    CHECK(first_error(hex("f8 88 80 80 80")) == 0);        // five bytes
-    CHECK(first_error(hex("fc 84 80 80 80 80")) == 0);     // six bytes
+    CHECK(first_error(hex("f8 88 80 80 80")) == 0);     // five bytes
+    CHECK(first_error(hex("fc 84 80 80 80 80")) == 0);  // six bytes
     CHECK(first_error(hex("fe")) == 0);
     CHECK(first_error(hex("ff")) == 0);
-    CHECK(first_error(hex("e2 82 41")) == 2);              // a character cut short
+    CHECK(first_error(hex("e2 82 41")) == 2);                                       // a character cut short
     CHECK(first_error(hex("ce ba e1 bd b9 cf 83 ce bc ce b5 f4 90 80 80")) == 12);  // Autobahn 6.4.1
 }
 
@@ -125,7 +127,8 @@ TEST_CASE("the result does not depend on how a text is cut", "[websocket]") {
         for (const std::vector<std::string>& pieces : wire::cuts(text)) {
             utf8_validator validator;
             bool valid = true;
-            for (const std::string& piece : pieces) valid = validator.feed(piece);
+            for (const std::string& piece : pieces)
+                valid = validator.feed(piece);
             CHECK(valid == (text == good));
             CHECK(validator.complete() == (text == good));
         }

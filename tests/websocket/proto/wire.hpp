@@ -32,9 +32,12 @@ inline std::string hex(std::string_view digits) {
     return result;
 }
 
-inline std::string str(bytes_view data) { return std::string(data.str()); }
+inline std::string str(bytes_view data) {
+    return std::string(data.str());
+}
 
-inline constexpr aioxx::websocket::masking_key key{std::byte{0x37}, std::byte{0xfa}, std::byte{0x21}, std::byte{0x3d}};
+inline constexpr aioxx::websocket::masking_key key{std::byte{0x37}, std::byte{0xfa}, std::byte{0x21},
+                                                   std::byte{0x3d}};
 
 // A frame, masked with `key` when it is a client's.
 inline std::string frame(aioxx::websocket::role from, aioxx::websocket::opcode code, std::string_view payload,
@@ -59,7 +62,8 @@ inline std::string close_payload(unsigned code, std::string_view reason = {}) {
 inline std::vector<std::vector<std::string>> cuts(const std::string& input) {
     std::vector<std::vector<std::string>> ways(2);
     ways[0].push_back(input);
-    for (char c : input) ways[1].emplace_back(1, c);
+    for (char c : input)
+        ways[1].emplace_back(1, c);
     for (unsigned seed = 1; seed != 6; ++seed) {
         std::mt19937 random(seed);
         std::vector<std::string> pieces;
@@ -77,7 +81,8 @@ inline std::vector<std::vector<std::string>> cuts(const std::string& input) {
 inline std::string some_text(std::size_t size) {
     static constexpr std::string_view sample = "h\xC3\xA9llo \xE2\x82\xAC \xF0\x9F\x98\x80 ";
     std::string text;
-    while (text.size() + sample.size() <= size) text += sample;
+    while (text.size() + sample.size() <= size)
+        text += sample;
     text.resize(size, '.');
     return text;
 }

@@ -25,8 +25,8 @@ struct client_handshake_options {
     std::string target = "/";
     std::optional<std::string> origin{};
     std::vector<std::string> subprotocols{};  // preferred first
-    http_headers extra_headers{};             // replace ours of the same name, except those of the handshake itself
-    std::string user_agent{};                 // empty: none is sent
+    http_headers extra_headers{};  // replace ours of the same name, except those of the handshake itself
+    std::string user_agent{};      // empty: none is sent
     http_limits limits{};
     std::size_t max_body = 4096;  // how much of a refusal's body is kept
 };
@@ -48,8 +48,10 @@ public:
         headers.add("Host", options_.host);
         if (options_.origin) headers.add("Origin", *options_.origin);
         if (!options_.user_agent.empty()) headers.add("User-Agent", options_.user_agent);
-        for (const http_header& line : options_.extra_headers) headers.erase(line.name);
-        for (const http_header& line : options_.extra_headers) headers.add(line.name, line.value);
+        for (const http_header& line : options_.extra_headers)
+            headers.erase(line.name);
+        for (const http_header& line : options_.extra_headers)
+            headers.add(line.name, line.value);
         headers.set("Upgrade", "websocket");
         headers.set("Connection", "Upgrade");
         headers.set("Sec-WebSocket-Key", key_);
@@ -65,7 +67,8 @@ public:
 
     /// Reads on in the response.
     ///
-    /// Returns: how many bytes belong to the handshake. The rest, once done() without a fault(), is the first frames.
+    /// Returns: how many bytes belong to the handshake. The rest, once done() without a fault(), is the first
+    /// frames.
     std::size_t feed(bytes_view data) {
         std::size_t used = 0;
         if (!done_ && !response_) {
@@ -121,7 +124,8 @@ private:
             return;
         }
         if (response_->version != "HTTP/1.1") return refuse("unsupported HTTP version " + response_->version);
-        if (!headers.list_contains("Connection", "Upgrade")) return refuse(header_text("Connection", "Upgrade"));
+        if (!headers.list_contains("Connection", "Upgrade"))
+            return refuse(header_text("Connection", "Upgrade"));
         if (headers.get_list("Upgrade").size() != 1 || !headers.list_contains("Upgrade", "websocket")) {
             return refuse(header_text("Upgrade", "websocket"));
         }
@@ -138,7 +142,8 @@ private:
         if (!chosen.empty()) {
             if (std::find(options_.subprotocols.begin(), options_.subprotocols.end(), chosen[0]) ==
                 options_.subprotocols.end()) {
-                return refuse("server chose a subprotocol that was not offered: " + detail::quoted(chosen[0]));
+                return refuse("server chose a subprotocol that was not offered: " +
+                              detail::quoted(chosen[0]));
             }
             subprotocol_ = chosen[0];
         }
@@ -161,8 +166,10 @@ private:
         std::size_t size = options_.max_body;
         if (const std::optional<std::string_view> length = response_->headers.get("Content-Length")) {
             std::size_t announced = 0;
-            const auto [end, error] = std::from_chars(length->data(), length->data() + length->size(), announced);
-            if (error == std::errc() && end == length->data() + length->size()) size = std::min(size, announced);
+            const auto [end, error] =
+                std::from_chars(length->data(), length->data() + length->size(), announced);
+            if (error == std::errc() && end == length->data() + length->size())
+                size = std::min(size, announced);
         }
         return size;
     }

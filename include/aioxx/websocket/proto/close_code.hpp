@@ -10,7 +10,8 @@
 
 namespace aioxx::websocket {
 
-/// Why a connection was closed. 3000 to 3999 are registered with IANA, 4000 to 4999 are free for applications.
+/// Why a connection was closed. 3000 to 3999 are registered with IANA, 4000 to 4999 are free for
+/// applications.
 enum class close_code : std::uint16_t {
     normal_closure = 1000,
     going_away = 1001,
@@ -36,7 +37,8 @@ enum class close_code : std::uint16_t {
 /// Tells whether a Close frame may carry this code, in either direction (RFC 6455 sections 7.4.1 and 7.4.2).
 [[nodiscard]] constexpr bool is_sendable(close_code code) noexcept {
     const std::uint16_t value = value_of(code);
-    return (value >= 1000 && value <= 1003) || (value >= 1007 && value <= 1014) || (value >= 3000 && value <= 4999);
+    return (value >= 1000 && value <= 1003) || (value >= 1007 && value <= 1014) ||
+           (value >= 3000 && value <= 4999);
 }
 
 /// Tells whether the code means an orderly end: 1000 or 1001.
@@ -47,21 +49,36 @@ enum class close_code : std::uint16_t {
 /// A few words for people, the ones of Python's websockets.
 [[nodiscard]] constexpr std::string_view name_of(close_code code) noexcept {
     switch (code) {
-        case close_code::normal_closure: return "OK";
-        case close_code::going_away: return "going away";
-        case close_code::protocol_error: return "protocol error";
-        case close_code::unsupported_data: return "unsupported data";
-        case close_code::no_status_received: return "no status received [internal]";
-        case close_code::abnormal_closure: return "connection closed abnormally [internal]";
-        case close_code::invalid_data: return "invalid data";
-        case close_code::policy_violation: return "policy violation";
-        case close_code::message_too_big: return "message too big";
-        case close_code::mandatory_extension: return "mandatory extension";
-        case close_code::internal_error: return "internal error";
-        case close_code::service_restart: return "service restart";
-        case close_code::try_again_later: return "try again later";
-        case close_code::bad_gateway: return "bad gateway";
-        case close_code::tls_handshake: return "TLS handshake failure [internal]";
+        case close_code::normal_closure:
+            return "OK";
+        case close_code::going_away:
+            return "going away";
+        case close_code::protocol_error:
+            return "protocol error";
+        case close_code::unsupported_data:
+            return "unsupported data";
+        case close_code::no_status_received:
+            return "no status received [internal]";
+        case close_code::abnormal_closure:
+            return "connection closed abnormally [internal]";
+        case close_code::invalid_data:
+            return "invalid data";
+        case close_code::policy_violation:
+            return "policy violation";
+        case close_code::message_too_big:
+            return "message too big";
+        case close_code::mandatory_extension:
+            return "mandatory extension";
+        case close_code::internal_error:
+            return "internal error";
+        case close_code::service_restart:
+            return "service restart";
+        case close_code::try_again_later:
+            return "try again later";
+        case close_code::bad_gateway:
+            return "bad gateway";
+        case close_code::tls_handshake:
+            return "TLS handshake failure [internal]";
     }
     if (value_of(code) >= 3000 && value_of(code) <= 3999) return "registered";
     if (value_of(code) >= 4000 && value_of(code) <= 4999) return "private use";

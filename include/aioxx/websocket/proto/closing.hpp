@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// websocket/proto/closing.hpp: the closing handshake (RFC 6455 section 7) as a table, and the payload of Close frames.
-// All transitions of a connection's state live in this file.
+// websocket/proto/closing.hpp: the closing handshake (RFC 6455 section 7) as a table, and the payload of
+// Close frames. All transitions of a connection's state live in this file.
 
 #include <cstddef>
 #include <cstdint>
@@ -38,14 +38,16 @@ enum class closing_event : std::uint8_t {
 /// The state after an event. An event that cannot happen in a state leaves it as it is.
 [[nodiscard]] constexpr connection_state after(connection_state state, closing_event event) noexcept {
     using enum connection_state;
+    // clang-format off
     constexpr connection_state table[5][4] = {
-        //               close_sent  close_received  failed   eof
+        //                close_sent  close_received  failed   eof
         /* open       */ {close_sent, closing,        failed,  closed},
         /* close_sent */ {close_sent, closing,        failed,  closed},
         /* closing    */ {closing,    closing,        closing, closed},
         /* failed     */ {failed,     failed,         failed,  closed},
         /* closed     */ {closed,     closed,         closed,  closed},
     };
+    // clang-format on
     return table[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
 }
 
@@ -56,8 +58,8 @@ enum class closing_event : std::uint8_t {
 
 /// Tells whether it is our turn to close the transport, once the output is written.
 ///
-/// The server closes first, so that the waiting time of TCP is not its own (7.1.1); the client follows it. The
-/// client's patience needs a clock and is the business of the layer above.
+/// The server closes first, so that the waiting time of TCP is not its own (7.1.1); the client follows it.
+/// The client's patience needs a clock and is the business of the layer above.
 [[nodiscard]] constexpr bool should_close_transport(connection_state state, role us) noexcept {
     if (state == connection_state::closed) return true;
     return us == role::server && (state == connection_state::closing || state == connection_state::failed);
@@ -77,8 +79,9 @@ enum class closing_event : std::uint8_t {
     const auto code = static_cast<close_code>(std::to_integer<unsigned>(payload[0]) << 8 |
                                               std::to_integer<unsigned>(payload[1]));
     if (!is_sendable(code)) {  // 7.4
-        return peer_fault{close_code::protocol_error,
-                          "close frame with the code " + std::to_string(value_of(code)) + ", which may not be sent"};
+        return peer_fault{
+            close_code::protocol_error,
+            "close frame with the code " + std::to_string(value_of(code)) + ", which may not be sent"};
     }
     const bytes_view reason = payload.subview(2);
     if (!is_utf8(reason)) {  // 5.5.1
@@ -98,7 +101,8 @@ inline std::size_t encode_close(close_code code, bytes_view reason, std::byte* t
     std::size_t size = reason.size();
     if (size > max_close_reason) {
         size = max_close_reason;
-        while (size != 0 && (reason[size] & std::byte{0xC0}) == std::byte{0x80}) --size;
+        while (size != 0 && (reason[size] & std::byte{0xC0}) == std::byte{0x80})
+            --size;
     }
     to[0] = static_cast<std::byte>(value_of(code) >> 8);
     to[1] = static_cast<std::byte>(value_of(code) & 0xFF);

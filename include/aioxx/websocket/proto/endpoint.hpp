@@ -4,16 +4,19 @@
 // websocket/proto/endpoint.hpp: one end of an open WebSocket, without any I/O.
 //
 // Bytes go in by feed(), events come out of next_event(), and what has to be sent collects in output(). The
-// opening handshake is over when an endpoint is made. What the peer does wrong never throws: it becomes an event,
-// a Close frame in the output, and an endpoint that stays failed. What the caller does wrong throws at once.
+// opening handshake is over when an endpoint is made. What the peer does wrong never throws: it becomes an
+// event, a Close frame in the output, and an endpoint that stays failed. What the caller does wrong throws at
+// once.
 //
-// The input is borrowed, not copied: an unfragmented message that needs no unmasking, or may be unmasked in place,
-// is handed out where it lies. Everything else is copied once, on the way into the buffer that it is handed out from.
+// The input is borrowed, not copied: an unfragmented message that needs no unmasking, or may be unmasked in
+// place, is handed out where it lies. Everything else is copied once, on the way into the buffer that it is
+// handed out from.
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -27,6 +30,7 @@
 #include <aioxx/websocket/proto/frame.hpp>
 #include <aioxx/websocket/proto/frame_parser.hpp>
 #include <aioxx/websocket/proto/frame_writer.hpp>
+#include <aioxx/websocket/proto/masking_keys.hpp>
 #include <aioxx/websocket/proto/message.hpp>
 #include <aioxx/websocket/proto/utf8.hpp>
 
@@ -49,9 +53,9 @@ struct event {
 };
 
 struct endpoint_options {
-    std::uint64_t max_size = 1U << 20;  // bytes of a received message; 0: unlimited
-    bool auto_pong = true;              // answer pings
-    entropy_source entropy = standard_entropy;  // of a client's masking keys
+    std::uint64_t max_size = 1U << 20;           // bytes of a received message; 0: unlimited
+    bool auto_pong = true;                       // answer pings
+    std::function<masking_key()> mask_source{};  // of a client; empty: masking_keys
 };
 
 /// One end of a WebSocket connection.
@@ -64,7 +68,9 @@ public:
           assembler_(limit(options.max_size)),
           us_(us),
           auto_pong_(options.auto_pong) {
-        if (us == role::client) keys_.emplace(options.entropy);
+        if (us == role::server) return;
+        mask_source_ = options.mask_source;
+        if (!mask_source_) mask_source_ = [keys = masking_keys()]() mutable { return keys.next(); };
     }
     endpoint(const endpoint&) = delete;  // events and input point into it
     endpoint& operator=(const endpoint&) = delete;
@@ -79,7 +85,8 @@ public:
     /// The same, and the endpoint may write to the memory: masked messages are then unmasked where they lie.
     void feed_in_place(mutable_bytes_view data) { feed_borrowed(bytes_view(data.data(), data.size()), true); }
 
-    /// The peer's end of the transport has been reached. Without a Close frame before it, that is an event: 1006.
+    /// The peer's end of the transport has been reached. Without a Close frame before it, that is an event:
+    /// 1006.
     void feed_eof() noexcept { eof_ = true; }
 
     /// Finds the next event in what was fed.
@@ -89,7 +96,7 @@ public:
         while (is_receiving(state_)) {
             const std::optional<frame_piece> piece = parser_.next(input_);
             if (!piece) {
-                if (parser_.fault()) return fail(*parser_.fault());
+                if (parser_.fault()) return refuse(*parser_.fault());
                 break;
             }
             // The constness was only added by input_ when the memory was lent for writing.
@@ -98,9 +105,10 @@ public:
             if (is_control(header.code)) {
                 if (std::optional<event> found = control(header, *piece)) return found;
             } else if (const std::optional<bytes_view> payload = assembler_.add(header, *piece, place)) {
-                return event{assembler_.kind() == opcode::text ? event_kind::text : event_kind::binary, *payload};
+                return event{assembler_.kind() == opcode::text ? event_kind::text : event_kind::binary,
+                             *payload};
             } else if (assembler_.fault()) {
-                return fail(*assembler_.fault());
+                return refuse(*assembler_.fault());
             }
         }
         return at_end_of_input();
@@ -120,10 +128,9 @@ public:
     ///
     /// Parameters: `payload` the event's. It is moved when the endpoint owns it, otherwise copied.
     [[nodiscard]] bytearray take_payload(bytes_view payload) {
-        if (!payload.empty() && payload.data() == assembler_.buffered().data()) return assembler_.take_buffer();
-        bytearray copy;
-        copy.append(payload);
-        return copy;
+        if (!payload.empty() && payload.data() == assembler_.buffered().data())
+            return assembler_.take_buffer();
+        return bytearray(payload);
     }
 
     // -- sending
@@ -163,7 +170,8 @@ public:
     /// Requires: a server, because a client's payload has to be masked.
     /// Errors: as send_text; std::invalid_argument for other opcodes.
     void send_header(opcode code, bytes_view payload, bool fin = true) {
-        if (is_control(code)) throw std::invalid_argument("send_header is for data frames, not for control frames");
+        if (is_control(code))
+            throw std::invalid_argument("send_header is for data frames, not for control frames");
         if (us_ == role::client) {
             throw protocol_error(side::local, "a client cannot send a payload that is not masked");
         }
@@ -181,9 +189,10 @@ public:
 
     /// Starts the closing handshake. Messages go on arriving until the peer's Close does.
     ///
-    /// Parameters: `code` no_status_received sends a Close frame without code; `reason` at most 123 bytes of UTF-8.
-    /// Errors: closed_error when a Close frame went out already or the connection ended; std::invalid_argument for a
-    /// code that may not be sent or a reason that is too long, not UTF-8, or without a code.
+    /// Parameters: `code` no_status_received sends a Close frame without code; `reason` at most 123 bytes of
+    /// UTF-8. Errors: closed_error when a Close frame went out already or the connection ended;
+    /// std::invalid_argument for a code that may not be sent or a reason that is too long, not UTF-8, or
+    /// without a code.
     void send_close(close_code code = close_code::normal_closure, bytes_view reason = {}) {
         check_open();
         check_close(code, reason);
@@ -218,7 +227,9 @@ public:
     }
 
     /// The peer's Close frame.
-    [[nodiscard]] const std::optional<close_status>& close_received() const noexcept { return close_received_; }
+    [[nodiscard]] const std::optional<close_status>& close_received() const noexcept {
+        return close_received_;
+    }
 
     /// Our Close frame.
     [[nodiscard]] const std::optional<close_status>& close_sent() const noexcept { return close_sent_; }
@@ -275,7 +286,7 @@ private:
 
     event close(bytes_view payload) {
         close_status status;
-        if (const std::optional<peer_fault> wrong = parse_close(payload, status)) return fail(*wrong);
+        if (const std::optional<peer_fault> wrong = parse_close(payload, status)) return refuse(*wrong);
         if (is_open()) {
             peer_closed_first_ = true;
             append_close(status.code, status.reason);  // 5.5.1: "typically echos the status code it received"
@@ -285,7 +296,7 @@ private:
         return event{event_kind::close, close_received_->reason, close_received_->code};
     }
 
-    event fail(peer_fault wrong) {
+    event refuse(peer_fault wrong) {
         fault_ = std::move(wrong);
         if (is_open()) append_close(fault_->code, fault_->text);
         move(closing_event::failed);
@@ -319,8 +330,9 @@ private:
         check_open();
         const bool continues = code == opcode::continuation;
         if (continues != sending_) {
-            throw protocol_error(side::local, continues ? "no fragmented message to continue"
-                                                        : "the fragmented message before must be finished first");
+            throw protocol_error(side::local, continues
+                                                  ? "no fragmented message to continue"
+                                                  : "the fragmented message before must be finished first");
         }
         const bool text = continues ? sending_text_ : code == opcode::text;
         utf8_validator utf8 = continues ? sent_utf8_ : utf8_validator();
@@ -352,9 +364,9 @@ private:
         frame_header header;
         header.code = code;
         header.fin = fin;
-        if (keys_) {
+        if (us_ == role::client) {
             header.masked = true;
-            header.mask = keys_->next();
+            header.mask = mask_source_();
         }
         return header;
     }
@@ -380,9 +392,9 @@ private:
 
     frame_parser parser_;
     message_assembler assembler_;
-    std::optional<masking_keys> keys_;  // a client's
-    bytes_view input_;                  // what was fed and not yet used
-    bytearray retained_;                // the memory of input_ when retained_in_use_
+    std::function<masking_key()> mask_source_;  // a client's
+    bytes_view input_;                          // what was fed and not yet used
+    bytearray retained_;                        // the memory of input_ when retained_in_use_
     bytearray output_;
     std::optional<close_status> close_received_;
     std::optional<close_status> close_sent_;

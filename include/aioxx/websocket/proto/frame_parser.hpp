@@ -2,8 +2,9 @@
 #pragma once
 
 // websocket/proto/frame_parser.hpp: bytes to frames.
-// Keeps no payload: it hands out the pieces of a frame where they lie in the input, still masked, and can stop
-// and go on at every byte. What a single frame may look like is decided here; the order of frames in message.hpp.
+// Keeps no payload: it hands out the pieces of a frame where they lie in the input, still masked, and can
+// stop and go on at every byte. What a single frame may look like is decided here; the order of frames in
+// message.hpp.
 
 #include <algorithm>
 #include <cstddef>
@@ -43,9 +44,9 @@ public:
 
     /// Takes the next piece off the front of `input`.
     ///
-    /// Every frame begins with one piece that is `first`, possibly without payload, and ends with one that is `last`.
-    /// Returns: nothing when more input is needed, or after a fault.
-    /// Lifetime: the piece points into the input.
+    /// Every frame begins with one piece that is `first`, possibly without payload, and ends with one that is
+    /// `last`. Returns: nothing when more input is needed, or after a fault. Lifetime: the piece points into
+    /// the input.
     [[nodiscard]] std::optional<frame_piece> next(bytes_view& input) {
         if (fault_) return std::nullopt;
         frame_piece piece;
@@ -79,7 +80,8 @@ private:
     bool read_header(bytes_view& input) {
         const std::byte* bytes = input.data();
         if (stored_size_ != 0 || input.size() < 2 || input.size() < header_size(bytes)) {
-            if (!store(input, 2) || !check_start(stored_) || !store(input, header_size(stored_))) return false;
+            if (!store(input, 2) || !check_start(stored_) || !store(input, header_size(stored_)))
+                return false;
             stored_size_ = 0;
             return decode(stored_);
         }
@@ -124,7 +126,8 @@ private:
         const bool first_of_message = code == opcode::text || code == opcode::binary;
         const unsigned allowed = rsv1_allowed_ && first_of_message ? 0x40 : 0;
         if ((first & 0x70 & ~allowed) != 0) {  // 5.2
-            return refuse(close_code::protocol_error, "reserved bits set in a " + std::string(name_of(code)) + " frame");
+            return refuse(close_code::protocol_error,
+                          "reserved bits set in a " + std::string(name_of(code)) + " frame");
         }
         const bool masked = (at(bytes, 1) & 0x80) != 0;
         if (masked != (us_ == role::server)) {  // 5.1
@@ -133,7 +136,8 @@ private:
         }
         if (is_control(code)) {  // 5.5
             if ((first & 0x80) == 0) {
-                return refuse(close_code::protocol_error, "fragmented " + std::string(name_of(code)) + " frame");
+                return refuse(close_code::protocol_error,
+                              "fragmented " + std::string(name_of(code)) + " frame");
             }
             if ((at(bytes, 1) & 0x7F) > max_control_payload) {
                 return refuse(close_code::protocol_error,
@@ -149,19 +153,23 @@ private:
         std::uint64_t length = at(bytes, 1) & 0x7F;
         if (extra != 0) {
             length = 0;
-            for (std::size_t i = 0; i != extra; ++i) length = length << 8 | at(bytes, 2 + i);
+            for (std::size_t i = 0; i != extra; ++i)
+                length = length << 8 | at(bytes, 2 + i);
             if (length >> 63 != 0) {  // 5.2
                 return refuse(close_code::protocol_error, "payload length with its highest bit set");
             }
-            if (length < (extra == 2 ? 126U : 0x1'0000U)) {  // 5.2: "the minimal number of bytes MUST be used"
-                return refuse(close_code::protocol_error, "payload length " + std::to_string(length) + " written in " +
-                                                              std::to_string(extra) + " bytes, fewer would do");
+            if (length <
+                (extra == 2 ? 126U : 0x1'0000U)) {  // 5.2: "the minimal number of bytes MUST be used"
+                return refuse(close_code::protocol_error, "payload length " + std::to_string(length) +
+                                                              " written in " + std::to_string(extra) +
+                                                              " bytes, fewer would do");
             }
         }
         const auto code = static_cast<opcode>(first & 0x0F);
         if (!is_control(code) && length > max_payload_size_) {
             return refuse(close_code::message_too_big, "frame of " + std::to_string(length) +
-                                                           " bytes, the limit is " + std::to_string(max_payload_size_));
+                                                           " bytes, the limit is " +
+                                                           std::to_string(max_payload_size_));
         }
         header_.code = code;
         header_.fin = (first & 0x80) != 0;

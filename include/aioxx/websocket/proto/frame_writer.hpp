@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// websocket/proto/frame_writer.hpp: frames to bytes, and where a client's masking keys come from.
+// websocket/proto/frame_writer.hpp: frames to bytes.
 // Header and payload go into the output in one pass; the payload is copied, or masked, exactly once.
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <random>
 
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
@@ -21,13 +19,17 @@ namespace aioxx::websocket {
 /// Requires: room for max_frame_header_size bytes.
 /// Returns: how many bytes were written.
 inline std::size_t encode_frame_header(const frame_header& header, std::byte* to) noexcept {
-    const unsigned first = static_cast<unsigned>(header.code) | (header.fin ? 0x80U : 0U) | (header.rsv1 ? 0x40U : 0U);
+    const unsigned first =
+        static_cast<unsigned>(header.code) | (header.fin ? 0x80U : 0U) | (header.rsv1 ? 0x40U : 0U);
     const unsigned mask_bit = header.masked ? 0x80U : 0U;
     const std::uint64_t size = header.payload_size;
     const std::size_t extra = size < 126 ? 0 : size < 0x1'0000 ? 2 : 8;
     to[0] = static_cast<std::byte>(first);
-    to[1] = static_cast<std::byte>(mask_bit | (extra == 0 ? static_cast<unsigned>(size) : extra == 2 ? 126U : 127U));
-    for (std::size_t i = 0; i != extra; ++i) to[2 + i] = static_cast<std::byte>(size >> 8 * (extra - 1 - i));
+    to[1] = static_cast<std::byte>(mask_bit | (extra == 0   ? static_cast<unsigned>(size)
+                                               : extra == 2 ? 126U
+                                                            : 127U));
+    for (std::size_t i = 0; i != extra; ++i)
+        to[2 + i] = static_cast<std::byte>(size >> 8 * (extra - 1 - i));
     if (!header.masked) return 2 + extra;
     std::memcpy(to + 2 + extra, header.mask.data(), 4);
     return 6 + extra;
@@ -52,38 +54,5 @@ inline void append_frame(bytearray& output, frame_header header, bytes_view payl
     }
     output.commit(size + payload.size());
 }
-
-/// Fills memory with random bytes that nobody can predict (RFC 6455 section 10.3).
-using entropy_source = void (*)(std::byte* to, std::size_t size);
-
-/// The entropy of the standard library.
-inline void standard_entropy(std::byte* to, std::size_t size) {
-    std::random_device device;
-    for (std::size_t done = 0; done < size; done += sizeof(unsigned)) {
-        const unsigned word = device();
-        std::memcpy(to + done, &word, std::min(sizeof word, size - done));
-    }
-}
-
-/// Hands out a fresh masking key for every frame; asks the source for many at a time.
-class masking_keys {
-public:
-    explicit masking_keys(entropy_source source = standard_entropy) noexcept : source_(source) {}
-
-    [[nodiscard]] masking_key next() {
-        if (left_ == 0) {
-            source_(pool_[0].data(), sizeof pool_);
-            left_ = count;
-        }
-        return pool_[--left_];
-    }
-
-private:
-    static constexpr std::size_t count = 32;
-
-    entropy_source source_;
-    std::size_t left_ = 0;  // keys of the pool that were not handed out
-    masking_key pool_[count];
-};
 
 }  // namespace aioxx::websocket

@@ -2,8 +2,9 @@
 #pragma once
 
 // websocket/proto/http_head.hpp: request and response heads of HTTP/1.1 (RFC 9112), read and written.
-// Enough for the opening handshake and for answering plain requests beside it: no bodies, no transfer codings.
-// Strict where leniency has let requests be smuggled: lines end in CRLF, no folding, no space before a colon.
+// Enough for the opening handshake and for answering plain requests beside it: no bodies, no transfer
+// codings. Strict where leniency has let requests be smuggled: lines end in CRLF, no folding, no space before
+// a colon.
 
 #include <algorithm>
 #include <cstddef>
@@ -37,7 +38,8 @@ namespace detail {
 }
 
 [[nodiscard]] constexpr bool is_field_value(std::string_view text) noexcept {
-    return std::all_of(text.begin(), text.end(), [](char c) { return is_visible(c) || c == ' ' || c == '\t'; });
+    return std::all_of(text.begin(), text.end(),
+                       [](char c) { return is_visible(c) || c == ' ' || c == '\t'; });
 }
 
 [[nodiscard]] constexpr std::string_view trim(std::string_view text) noexcept {
@@ -47,7 +49,9 @@ namespace detail {
 }
 
 [[nodiscard]] constexpr bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept {
-    constexpr auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
+    constexpr auto lower = [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    };
     return std::equal(left.begin(), left.end(), right.begin(), right.end(),
                       [=](char a, char b) { return lower(a) == lower(b); });
 }
@@ -56,7 +60,8 @@ namespace detail {
 [[nodiscard]] inline std::string quoted(std::string_view text) {
     constexpr std::size_t longest = 60;
     std::string result = "'";
-    for (char c : text.substr(0, longest)) result += is_visible(c) || c == ' ' ? c : '?';
+    for (char c : text.substr(0, longest))
+        result += is_visible(c) || c == ' ' ? c : '?';
     return result + (text.size() > longest ? "...'" : "'");
 }
 
@@ -77,20 +82,21 @@ public:
 
     /// Errors: std::invalid_argument as of add().
     http_headers(std::initializer_list<http_header> lines) {
-        for (const http_header& line : lines) add(line.name, line.value);
+        for (const http_header& line : lines)
+            add(line.name, line.value);
     }
 
     /// Appends a line; lines of the same name stay.
     ///
-    /// Errors: std::invalid_argument when the name is not a token or the value has a line break or another control
-    /// character: neither may come from outside unchecked.
+    /// Errors: std::invalid_argument when the name is not a token or the value has a line break or another
+    /// control character: neither may come from outside unchecked.
     void add(std::string_view name, std::string_view value) {
         if (!detail::is_token(name)) {
             throw std::invalid_argument("header name " + detail::quoted(name) + " is not an HTTP token");
         }
         if (!detail::is_field_value(value)) {
-            throw std::invalid_argument("value of the header " + std::string(name) + " has control characters: " +
-                                        detail::quoted(value));
+            throw std::invalid_argument("value of the header " + std::string(name) +
+                                        " has control characters: " + detail::quoted(value));
         }
         lines_.push_back({std::string(name), std::string(value)});
     }
@@ -103,13 +109,14 @@ public:
 
     /// Removes all lines of the name.
     void erase(std::string_view name) {
-        std::erase_if(lines_, [&](const http_header& line) { return detail::equal_ignoring_case(line.name, name); });
+        std::erase_if(lines_,
+                      [&](const http_header& line) { return detail::equal_ignoring_case(line.name, name); });
     }
 
     [[nodiscard]] std::size_t count(std::string_view name) const noexcept {
-        return static_cast<std::size_t>(std::count_if(lines_.begin(), lines_.end(), [&](const http_header& line) {
-            return detail::equal_ignoring_case(line.name, name);
-        }));
+        return static_cast<std::size_t>(std::count_if(
+            lines_.begin(), lines_.end(),
+            [&](const http_header& line) { return detail::equal_ignoring_case(line.name, name); }));
     }
     [[nodiscard]] bool contains(std::string_view name) const noexcept { return count(name) != 0; }
 
@@ -184,39 +191,66 @@ struct http_response {
 /// The usual phrase of a status code, or an empty text.
 [[nodiscard]] constexpr std::string_view reason_phrase(int status) noexcept {
     switch (status) {
-        case 101: return "Switching Protocols";
-        case 200: return "OK";
-        case 204: return "No Content";
-        case 301: return "Moved Permanently";
-        case 302: return "Found";
-        case 303: return "See Other";
-        case 304: return "Not Modified";
-        case 307: return "Temporary Redirect";
-        case 308: return "Permanent Redirect";
-        case 400: return "Bad Request";
-        case 401: return "Unauthorized";
-        case 403: return "Forbidden";
-        case 404: return "Not Found";
-        case 405: return "Method Not Allowed";
-        case 408: return "Request Timeout";
-        case 413: return "Content Too Large";
-        case 414: return "URI Too Long";
-        case 426: return "Upgrade Required";
-        case 429: return "Too Many Requests";
-        case 431: return "Request Header Fields Too Large";
-        case 500: return "Internal Server Error";
-        case 501: return "Not Implemented";
-        case 502: return "Bad Gateway";
-        case 503: return "Service Unavailable";
-        case 505: return "HTTP Version Not Supported";
-        default: return {};
+        case 101:
+            return "Switching Protocols";
+        case 200:
+            return "OK";
+        case 204:
+            return "No Content";
+        case 301:
+            return "Moved Permanently";
+        case 302:
+            return "Found";
+        case 303:
+            return "See Other";
+        case 304:
+            return "Not Modified";
+        case 307:
+            return "Temporary Redirect";
+        case 308:
+            return "Permanent Redirect";
+        case 400:
+            return "Bad Request";
+        case 401:
+            return "Unauthorized";
+        case 403:
+            return "Forbidden";
+        case 404:
+            return "Not Found";
+        case 405:
+            return "Method Not Allowed";
+        case 408:
+            return "Request Timeout";
+        case 413:
+            return "Content Too Large";
+        case 414:
+            return "URI Too Long";
+        case 426:
+            return "Upgrade Required";
+        case 429:
+            return "Too Many Requests";
+        case 431:
+            return "Request Header Fields Too Large";
+        case 500:
+            return "Internal Server Error";
+        case 501:
+            return "Not Implemented";
+        case 502:
+            return "Bad Gateway";
+        case 503:
+            return "Service Unavailable";
+        case 505:
+            return "HTTP Version Not Supported";
+        default:
+            return {};
     }
 }
 
 namespace detail {
 
 inline void append_headers(std::string& text, const http_headers& headers) {
-    for (const http_header& line : headers) text.append(line.name).append(": ").append(line.value).append("\r\n");
+    for (const http_header& line : headers)
+        text.append(line.name).append(": ").append(line.value).append("\r\n");
     text += "\r\n";
 }
 
@@ -229,7 +263,8 @@ inline void append_headers(std::string& text, const http_headers& headers) {
     if (!detail::is_token(request.method)) {
         throw std::invalid_argument("HTTP method " + detail::quoted(request.method) + " is not a token");
     }
-    if (request.target.empty() || !std::all_of(request.target.begin(), request.target.end(), detail::is_visible)) {
+    if (request.target.empty() ||
+        !std::all_of(request.target.begin(), request.target.end(), detail::is_visible)) {
         throw std::invalid_argument("HTTP target " + detail::quoted(request.target) +
                                     " is empty or has spaces or control characters");
     }
@@ -243,10 +278,12 @@ inline void append_headers(std::string& text, const http_headers& headers) {
 /// Errors: std::invalid_argument when the status has not three digits or the reason has control characters.
 [[nodiscard]] inline std::string serialize(const http_response& response) {
     if (response.status < 100 || response.status > 999) {
-        throw std::invalid_argument("HTTP status " + std::to_string(response.status) + " has not three digits");
+        throw std::invalid_argument("HTTP status " + std::to_string(response.status) +
+                                    " has not three digits");
     }
     if (!detail::is_field_value(response.reason)) {
-        throw std::invalid_argument("HTTP reason " + detail::quoted(response.reason) + " has control characters");
+        throw std::invalid_argument("HTTP reason " + detail::quoted(response.reason) +
+                                    " has control characters");
     }
     std::string text = response.version + " " + std::to_string(response.status) + " ";
     text += response.reason.empty() ? reason_phrase(response.status) : std::string_view(response.reason);
@@ -275,7 +312,8 @@ namespace detail {
 // "HTTP/1.1", or any other pair of digits.
 [[nodiscard]] constexpr bool is_http_version(std::string_view text) noexcept {
     constexpr auto digit = [](char c) { return c >= '0' && c <= '9'; };
-    return text.size() == 8 && text.substr(0, 5) == "HTTP/" && digit(text[5]) && text[6] == '.' && digit(text[7]);
+    return text.size() == 8 && text.substr(0, 5) == "HTTP/" && digit(text[5]) && text[6] == '.' &&
+           digit(text[7]);
 }
 
 [[nodiscard]] inline std::optional<http_fault> parse_start(std::string_view line, http_request& request) {
@@ -289,9 +327,11 @@ namespace detail {
     const std::string_view version = line.substr(last + 1);
     if (!is_token(method)) return http_fault{400, "HTTP method " + quoted(method) + " is not a token"};
     if (target.empty() || !std::all_of(target.begin(), target.end(), is_visible)) {
-        return http_fault{400, "HTTP target " + quoted(target) + " is empty or has spaces or control characters"};
+        return http_fault{400,
+                          "HTTP target " + quoted(target) + " is empty or has spaces or control characters"};
     }
-    if (!is_http_version(version)) return http_fault{400, "HTTP version " + quoted(version) + " is malformed"};
+    if (!is_http_version(version))
+        return http_fault{400, "HTTP version " + quoted(version) + " is malformed"};
     request.method = method;
     request.target = target;
     request.version = version;
@@ -304,11 +344,13 @@ namespace detail {
     const std::string_view version = line.substr(0, 8);
     const std::string_view status = line.size() > 9 ? line.substr(9, 3) : std::string_view();
     if (!is_http_version(version) || status.size() != 3 || line[8] != ' ' ||
-        !std::all_of(status.begin(), status.end(), digit) || status[0] == '0' || (line.size() > 12 && line[12] != ' ')) {
+        !std::all_of(status.begin(), status.end(), digit) || status[0] == '0' ||
+        (line.size() > 12 && line[12] != ' ')) {
         return http_fault{502, "status line " + quoted(line) + " is not 'version status reason'"};
     }
     const std::string_view reason = line.size() > 13 ? line.substr(13) : std::string_view();
-    if (!is_field_value(reason)) return http_fault{502, "HTTP reason " + quoted(reason) + " has control characters"};
+    if (!is_field_value(reason))
+        return http_fault{502, "HTTP reason " + quoted(reason) + " has control characters"};
     response.version = version;
     response.status = (status[0] - '0') * 100 + (status[1] - '0') * 10 + (status[2] - '0');
     response.reason = reason;
@@ -330,12 +372,15 @@ public:
         const char* const text = reinterpret_cast<const char*>(data.data());
         std::size_t used = 0;
         while (used != data.size() && !done_ && !fault_) {
-            // One byte beyond each limit is enough to see it broken; a line may still end in a carriage return.
-            const std::size_t room = std::min(limits_.max_line + 2 - line_.size(), limits_.max_total - total_ + 1);
+            // One byte beyond each limit is enough to see it broken; a line may still end in a carriage
+            // return.
+            const std::size_t room =
+                std::min(limits_.max_line + 2 - line_.size(), limits_.max_total - total_ + 1);
             const std::size_t size = std::min(room, data.size() - used);
             const void* const end = std::memchr(text + used, '\n', size);
             const std::size_t taken =
-                end == nullptr ? size : static_cast<std::size_t>(static_cast<const char*>(end) - (text + used)) + 1;
+                end == nullptr ? size
+                               : static_cast<std::size_t>(static_cast<const char*>(end) - (text + used)) + 1;
             line_.append(text + used, taken);
             used += taken;
             total_ += taken;
@@ -367,7 +412,6 @@ private:
         line_.pop_back();
         if (line_.empty() || line_.back() != '\r') return refuse(400, "HTTP line that does not end in CRLF");
         line_.pop_back();
-        if (line_.size() > limits_.max_line) return refuse_line();
         if (!started_) {
             started_ = true;
             fault_ = detail::parse_start(line_, head_);
@@ -380,11 +424,13 @@ private:
     }
 
     void header_line(std::string_view line) {
-        if (line[0] == ' ' || line[0] == '\t') return refuse(400, "folded HTTP header line");  // RFC 9112 section 5.2
+        if (line[0] == ' ' || line[0] == '\t')
+            return refuse(400, "folded HTTP header line");  // RFC 9112 section 5.2
         const std::size_t colon = line.find(':');
         const std::string_view name = line.substr(0, colon);
         if (colon == std::string_view::npos || !detail::is_token(name)) {
-            return refuse(400, "HTTP header line " + detail::quoted(line) + " has no name that is a token and a colon");
+            return refuse(
+                400, "HTTP header line " + detail::quoted(line) + " has no name that is a token and a colon");
         }
         const std::string_view value = detail::trim(line.substr(colon + 1));
         if (!detail::is_field_value(value)) {

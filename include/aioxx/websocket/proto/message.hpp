@@ -2,7 +2,8 @@
 #pragma once
 
 // websocket/proto/message.hpp: fragments to messages (RFC 6455 section 5.4).
-// Decides the order of data frames, the size of a message, and that text is UTF-8. Control frames never come here.
+// Decides the order of data frames, the size of a message, and that text is UTF-8. Control frames never come
+// here.
 
 #include <cstddef>
 #include <cstdint>
@@ -34,8 +35,8 @@ public:
 
     /// Adds a piece of a data frame.
     ///
-    /// Parameters: `writable` the memory of piece.payload when the caller lends it for unmasking in place, or null.
-    /// Returns: the payload when the message is complete, nothing while it is not or after a fault.
+    /// Parameters: `writable` the memory of piece.payload when the caller lends it for unmasking in place, or
+    /// null. Returns: the payload when the message is complete, nothing while it is not or after a fault.
     /// Lifetime: the payload is valid until the next call, or as long as the input that it points into.
     [[nodiscard]] std::optional<bytes_view> add(const frame_header& header, const frame_piece& piece,
                                                 std::byte* writable = nullptr) {
@@ -89,7 +90,8 @@ private:
             utf8_.reset();
         }
         if (header.payload_size > max_size_ - size_) {
-            refuse(close_code::message_too_big, "message of at least " + std::to_string(size_ + header.payload_size) +
+            refuse(close_code::message_too_big, "message of at least " +
+                                                    std::to_string(size_ + header.payload_size) +
                                                     " bytes, the limit is " + std::to_string(max_size_));
             return false;
         }
@@ -115,9 +117,9 @@ private:
         return std::nullopt;
     }
 
-    bytearray buffer_;         // the message so far; kept for the next one
+    bytearray buffer_;  // the message so far; kept for the next one
     std::uint64_t max_size_;
-    std::uint64_t size_ = 0;   // bytes of the message so far, the same as buffer_.size() while in a message
+    std::uint64_t size_ = 0;  // bytes of the message so far, the same as buffer_.size() while in a message
     std::optional<peer_fault> fault_;
     utf8_validator utf8_;
     opcode kind_ = opcode::binary;

@@ -9,7 +9,14 @@
 namespace aioxx::websocket {
 
 /// The four-bit opcode of a frame. The values between binary and close, and above pong, are reserved.
-enum class opcode : std::uint8_t { continuation = 0x0, text = 0x1, binary = 0x2, close = 0x8, ping = 0x9, pong = 0xA };
+enum class opcode : std::uint8_t {
+    continuation = 0x0,
+    text = 0x1,
+    binary = 0x2,
+    close = 0x8,
+    ping = 0x9,
+    pong = 0xA
+};
 
 /// Tells whether the four bits name an opcode of RFC 6455.
 [[nodiscard]] constexpr bool is_known_opcode(std::uint8_t bits) noexcept {
@@ -24,12 +31,18 @@ enum class opcode : std::uint8_t { continuation = 0x0, text = 0x1, binary = 0x2,
 /// The RFC's word for an opcode.
 [[nodiscard]] constexpr std::string_view name_of(opcode code) noexcept {
     switch (code) {
-        case opcode::continuation: return "continuation";
-        case opcode::text: return "text";
-        case opcode::binary: return "binary";
-        case opcode::close: return "close";
-        case opcode::ping: return "ping";
-        case opcode::pong: return "pong";
+        case opcode::continuation:
+            return "continuation";
+        case opcode::text:
+            return "text";
+        case opcode::binary:
+            return "binary";
+        case opcode::close:
+            return "close";
+        case opcode::ping:
+            return "ping";
+        case opcode::pong:
+            return "pong";
     }
     return "reserved";
 }

@@ -73,7 +73,8 @@ public:
     ///
     /// Requires: done().
     /// Returns: the 101 response, or a refusal, after which the transport is to be closed; see accepted().
-    /// Errors: what the subprotocol selector throws; protocol_error (local) when it chose what was not offered.
+    /// Errors: what the subprotocol selector throws; protocol_error (local) when it chose what was not
+    /// offered.
     [[nodiscard]] http_response respond() {
         if (!fault()) check();
         if (!fault()) choose_subprotocol();
@@ -92,7 +93,8 @@ private:
     void check() {
         const http_headers& headers = request().headers;
         if (request().method != "GET") return fail(405, "unsupported HTTP method " + request().method);
-        if (request().version != "HTTP/1.1") return fail(505, "unsupported HTTP version " + request().version);
+        if (request().version != "HTTP/1.1")
+            return fail(505, "unsupported HTTP version " + request().version);
         if (headers.contains("Transfer-Encoding") || headers.get("Content-Length").value_or("0") != "0") {
             return fail(400, "unsupported request body");
         }
@@ -100,9 +102,11 @@ private:
         if (!headers.list_contains("Connection", "Upgrade")) return fail(426, header_text("Connection"));
         if (!headers.list_contains("Upgrade", "websocket")) return fail(426, header_text("Upgrade"));
         if (!check_single("Sec-WebSocket-Key")) return;
-        if (!is_valid_key(*headers.get("Sec-WebSocket-Key"))) return fail(400, header_text("Sec-WebSocket-Key"));
+        if (!is_valid_key(*headers.get("Sec-WebSocket-Key")))
+            return fail(400, header_text("Sec-WebSocket-Key"));
         if (!check_single("Sec-WebSocket-Version")) return;
-        if (headers.get("Sec-WebSocket-Version") != "13") return fail(426, header_text("Sec-WebSocket-Version"));
+        if (headers.get("Sec-WebSocket-Version") != "13")
+            return fail(426, header_text("Sec-WebSocket-Version"));
         if (headers.count("Origin") > 1) return fail(400, "more than one Origin header");
         const std::string_view origin = headers.get("Origin").value_or("");
         if (!options_.origins.empty() &&
@@ -133,9 +137,11 @@ private:
         const std::vector<std::string>& ours = options_.subprotocols;
         if (options_.select_subprotocol) {
             if (!offered.empty()) subprotocol_ = options_.select_subprotocol(offered);
-            if (!subprotocol_.empty() && std::find(offered.begin(), offered.end(), subprotocol_) == offered.end()) {
-                throw protocol_error(side::local, "the selector chose a subprotocol that the client did not offer: " +
-                                                      detail::quoted(subprotocol_));
+            if (!subprotocol_.empty() &&
+                std::find(offered.begin(), offered.end(), subprotocol_) == offered.end()) {
+                throw protocol_error(side::local,
+                                     "the selector chose a subprotocol that the client did not offer: " +
+                                         detail::quoted(subprotocol_));
             }
             return;
         }
@@ -153,11 +159,13 @@ private:
     http_response accept() {
         http_response response;
         response.status = 101;
-        response.headers = {{"Upgrade", "websocket"},
-                            {"Connection", "Upgrade"},
-                            {"Sec-WebSocket-Accept", accept_key(*request().headers.get("Sec-WebSocket-Key"))}};
+        response.headers = {
+            {"Upgrade", "websocket"},
+            {"Connection", "Upgrade"},
+            {"Sec-WebSocket-Accept", accept_key(*request().headers.get("Sec-WebSocket-Key"))}};
         if (!subprotocol_.empty()) response.headers.add("Sec-WebSocket-Protocol", subprotocol_);
-        for (const http_header& line : options_.extra_headers) response.headers.add(line.name, line.value);
+        for (const http_header& line : options_.extra_headers)
+            response.headers.add(line.name, line.value);
         accepted_ = true;
         return response;
     }
@@ -165,7 +173,8 @@ private:
     http_response refuse() const {
         const int status = fault()->status;
         std::string text = "Failed to open a WebSocket connection: " + fault()->text + ".";
-        if (status == 426) text += "\n\nYou need a WebSocket client of version 13, a browser's address bar is none.";
+        if (status == 426)
+            text += "\n\nYou need a WebSocket client of version 13, a browser's address bar is none.";
         http_response response = make_refusal(status, text);
         if (status == 405) response.headers.add("Allow", "GET");
         if (status == 426) {  // RFC 6455 section 4.2.2, RFC 9110 section 7.8

@@ -19,17 +19,21 @@ public:
     ///
     /// Returns: false as soon as no continuation can make the text valid; then it stays false until reset.
     [[nodiscard]] bool feed(bytes_view data) noexcept {
+        // Worked on in a copy: a std::byte may alias anything, so members would be stored and reloaded every
+        // time.
+        utf8_validator state = *this;
         const std::byte* at = data.data();
         const std::byte* const end = at + data.size();
-        while (at != end && valid_) {
-            if (missing_ == 0) {
+        while (at != end && state.valid_) {
+            if (state.missing_ == 0) {
                 at = skip_ascii(at, end);
                 if (at == end) break;
-                begin(std::to_integer<unsigned>(*at++));
+                state.begin(std::to_integer<unsigned>(*at++));
             } else {
-                follow(std::to_integer<unsigned>(*at++));
+                state.follow(std::to_integer<unsigned>(*at++));
             }
         }
+        *this = state;
         return valid_;
     }
 
@@ -42,11 +46,15 @@ private:
     static const std::byte* skip_ascii(const std::byte* at, const std::byte* end) noexcept {
         constexpr std::uint64_t high_bits = 0x8080'8080'8080'8080;
         for (; end - at >= 32; at += 32) {
-            std::uint64_t block[4];
-            std::memcpy(block, at, 32);
-            if (((block[0] | block[1] | block[2] | block[3]) & high_bits) != 0) break;
+            std::uint64_t a, b, c, d;
+            std::memcpy(&a, at, 8);
+            std::memcpy(&b, at + 8, 8);
+            std::memcpy(&c, at + 16, 8);
+            std::memcpy(&d, at + 24, 8);
+            if (((a | b | c | d) & high_bits) != 0) break;
         }
-        while (at != end && std::to_integer<unsigned>(*at) < 0x80) ++at;
+        while (at != end && std::to_integer<unsigned>(*at) < 0x80)
+            ++at;
         return at;
     }
 

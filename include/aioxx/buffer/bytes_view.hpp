@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// buffer/bytes_view.hpp: borrowed contiguous bytes, read-only and writable.
+// Anything contiguous whose elements are bytes (std::byte, char, unsigned char, std::uint8_t) converts to them,
+// so that functions take one parameter type. A view never owns: its memory must outlive it.
+
+#include <algorithm>
+#include <compare>
+#include <concepts>
+#include <cstddef>
+#include <cstring>
+#include <iterator>
+#include <ranges>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace aioxx {
+
+/// A type whose objects are single bytes.
+template <class T>
+concept byte_type = std::same_as<std::remove_cv_t<T>, std::byte> || std::same_as<std::remove_cv_t<T>, char> ||
+                    std::same_as<std::remove_cv_t<T>, unsigned char> ||
+                    std::same_as<std::remove_cv_t<T>, signed char>;
+
+namespace detail {
+
+template <class Range>
+using range_element = std::remove_pointer_t<decltype(std::ranges::data(std::declval<Range&>()))>;
+
+template <class Range>
+concept byte_range = requires(Range& range) {
+    { std::ranges::data(range) };
+    { std::ranges::size(range) } -> std::convertible_to<std::size_t>;
+} && byte_type<range_element<Range>> && !std::is_array_v<std::remove_cvref_t<Range>>;
+
+}  // namespace detail
+
+/// Borrowed bytes, read-only (Python: a read-only memoryview; wherever asyncio takes "bytes-like").
+class bytes_view {
+public:
+    using value_type = std::byte;
+    using iterator = const std::byte*;
+    using const_iterator = const std::byte*;
+    static constexpr std::size_t npos = static_cast<std::size_t>(-1);
+
+    constexpr bytes_view() noexcept = default;
+    constexpr bytes_view(const std::byte* data, std::size_t size) noexcept : data_(data), size_(size) {}
+    bytes_view(const void* data, std::size_t size) noexcept : data_(static_cast<const std::byte*>(data)), size_(size) {}
+
+    /// A string literal or C string, without the zero at its end.
+    bytes_view(const char* text) noexcept : bytes_view(text, std::strlen(text)) {}
+
+    /// Any contiguous range of bytes; a temporary is fine as an argument of a call.
+    template <class Range>
+        requires(!std::derived_from<std::remove_cvref_t<Range>, bytes_view> && detail::byte_range<const Range>)
+    bytes_view(const Range& range) noexcept
+        : bytes_view(static_cast<const void*>(std::ranges::data(range)), std::ranges::size(range)) {}
+
+    [[nodiscard]] constexpr const std::byte* data() const noexcept { return data_; }
+    [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] constexpr std::byte operator[](std::size_t index) const noexcept { return data_[index]; }
+    [[nodiscard]] constexpr iterator begin() const noexcept { return data_; }
+    [[nodiscard]] constexpr iterator end() const noexcept { return data_ + size_; }
+
+    /// The bytes as characters.
+    [[nodiscard]] std::string_view str() const noexcept { return {reinterpret_cast<const char*>(data_), size_}; }
+
+    /// The first or last bytes; all of them when there are fewer.
+    [[nodiscard]] constexpr bytes_view first(std::size_t count) const noexcept {
+        return {data_, std::min(count, size_)};
+    }
+    [[nodiscard]] constexpr bytes_view last(std::size_t count) const noexcept {
+        const std::size_t kept = std::min(count, size_);
+        return {data_ + (size_ - kept), kept};
+    }
+    /// The bytes from a position, at most a number of them; none beyond the end.
+    [[nodiscard]] constexpr bytes_view subview(std::size_t position, std::size_t count = npos) const noexcept {
+        const std::size_t start = std::min(position, size_);
+        return {data_ + start, std::min(count, size_ - start)};
+    }
+    constexpr void remove_prefix(std::size_t count) noexcept { *this = subview(count); }
+
+    /// The position of a byte or of a sequence, from a position on; npos when it is not there.
+    [[nodiscard]] std::size_t find(char wanted, std::size_t from = 0) const noexcept {
+        if (from >= size_) return npos;
+        const void* found = std::memchr(data_ + from, static_cast<unsigned char>(wanted), size_ - from);
+        return found == nullptr ? npos : static_cast<std::size_t>(static_cast<const std::byte*>(found) - data_);
+    }
+    [[nodiscard]] std::size_t find(std::byte wanted, std::size_t from = 0) const noexcept {
+        return find(static_cast<char>(wanted), from);
+    }
+    [[nodiscard]] std::size_t find(bytes_view wanted, std::size_t from = 0) const noexcept {
+        return str().find(wanted.str(), from);
+    }
+    [[nodiscard]] bool contains(bytes_view wanted) const noexcept { return find(wanted) != npos; }
+    [[nodiscard]] bool starts_with(bytes_view prefix) const noexcept { return str().starts_with(prefix.str()); }
+    [[nodiscard]] bool ends_with(bytes_view suffix) const noexcept { return str().ends_with(suffix.str()); }
+
+    /// By content, as unsigned bytes.
+    friend bool operator==(bytes_view a, bytes_view b) noexcept {
+        return a.size_ == b.size_ && (a.size_ == 0 || std::memcmp(a.data_, b.data_, a.size_) == 0);
+    }
+    friend std::strong_ordering operator<=>(bytes_view a, bytes_view b) noexcept {
+        const std::size_t common = std::min(a.size_, b.size_);
+        const int order = common == 0 ? 0 : std::memcmp(a.data_, b.data_, common);
+        return order != 0 ? order <=> 0 : a.size_ <=> b.size_;
+    }
+
+private:
+    const std::byte* data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+/// Borrowed bytes that may be written.
+class mutable_bytes_view {
+public:
+    using value_type = std::byte;
+    using iterator = std::byte*;
+
+    constexpr mutable_bytes_view() noexcept = default;
+    constexpr mutable_bytes_view(std::byte* data, std::size_t size) noexcept : data_(data), size_(size) {}
+    mutable_bytes_view(void* data, std::size_t size) noexcept : data_(static_cast<std::byte*>(data)), size_(size) {}
+
+    /// An array of bytes, whole.
+    template <byte_type Byte, std::size_t N>
+        requires(!std::is_const_v<Byte>)
+    mutable_bytes_view(Byte (&array)[N]) noexcept : mutable_bytes_view(static_cast<void*>(array), N) {}
+
+    /// Any contiguous range of writable bytes. Lifetime: it must not be a temporary that owns its elements.
+    template <class Range>
+        requires(!std::derived_from<std::remove_cvref_t<Range>, mutable_bytes_view> &&
+                 detail::byte_range<std::remove_reference_t<Range>> &&
+                 !std::is_const_v<detail::range_element<std::remove_reference_t<Range>>>)
+    mutable_bytes_view(Range&& range) noexcept
+        : mutable_bytes_view(static_cast<void*>(std::ranges::data(range)), std::ranges::size(range)) {}
+
+    [[nodiscard]] constexpr std::byte* data() const noexcept { return data_; }
+    [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] constexpr std::byte& operator[](std::size_t index) const noexcept { return data_[index]; }
+    [[nodiscard]] constexpr iterator begin() const noexcept { return data_; }
+    [[nodiscard]] constexpr iterator end() const noexcept { return data_ + size_; }
+
+    [[nodiscard]] constexpr mutable_bytes_view first(std::size_t count) const noexcept {
+        return {data_, std::min(count, size_)};
+    }
+    [[nodiscard]] constexpr mutable_bytes_view subview(std::size_t position,
+                                                       std::size_t count = bytes_view::npos) const noexcept {
+        const std::size_t start = std::min(position, size_);
+        return {data_ + start, std::min(count, size_ - start)};
+    }
+
+    operator bytes_view() const noexcept { return {data_, size_}; }
+
+private:
+    std::byte* data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+/// Whatever a bytes_view can be made of.
+template <class T>
+concept bytes_like = std::convertible_to<const T&, bytes_view>;
+
+}  // namespace aioxx
+
+// Views do not own, so iterators into a temporary one stay valid. For range-v3 views.hpp says the same.
+template <>
+inline constexpr bool std::ranges::enable_view<aioxx::bytes_view> = true;
+template <>
+inline constexpr bool std::ranges::enable_borrowed_range<aioxx::bytes_view> = true;
+template <>
+inline constexpr bool std::ranges::enable_view<aioxx::mutable_bytes_view> = true;
+template <>
+inline constexpr bool std::ranges::enable_borrowed_range<aioxx::mutable_bytes_view> = true;

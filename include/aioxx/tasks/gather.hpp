@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// tasks/gather.hpp: runs several coroutines at the same time and gives their results in order.
+//
+// Each child has a node in the frame of the gathering coroutine, which hangs in the child's list of waiters: a
+// thousand children cost one allocation beside their own, and each of them one more entry in a batch.
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <aioxx/base/result.hpp>
+#include <aioxx/core/coroutine.hpp>
+#include <aioxx/core/future.hpp>
+#include <aioxx/core/task.hpp>
+#include <aioxx/core/waiter.hpp>
+#include <aioxx/tasks/run_until_complete.hpp>
+
+namespace aioxx {
+
+namespace detail {
+
+class gather_wait;
+
+// One of those waited for, without its type.
+class gather_child : public wait_node {
+protected:
+    gather_child() = default;
+    ~gather_child() = default;
+
+    gather_wait* wait_ = nullptr;
+
+private:
+    friend class gather_wait;
+
+    future_base* awaited_ = nullptr;
+    gather_child* next_ = nullptr;
+};
+
+// Waits for all children, or for the first failure.
+class gather_wait final : public waiter {
+public:
+    explicit gather_wait(bool stops_at_failure) noexcept : stops_at_failure_(stops_at_failure) {}
+
+    void add(gather_child& child, future_base& awaited, std::exception_ptr failure) {
+        child.awaited_ = &awaited;
+        child.next_ = std::exchange(children_, &child);
+        ++pending_;
+        if (awaited.done()) {
+            child_ended(std::move(failure));
+        } else {
+            awaited.add_waiter(child);
+        }
+    }
+
+    void child_ended(std::exception_ptr failure) {
+        --pending_;
+        if (failure && stops_at_failure_ && !failure_) failure_ = std::move(failure);
+        if (await_ready()) wake();
+    }
+
+    [[nodiscard]] bool await_ready() const noexcept { return pending_ == 0 || failure_; }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> coroutine) {
+        this->suspend(coroutine);
+    }
+    // Errors of children that nobody will ask for count as seen, also those that are still to come.
+    void await_resume() const {
+        for (gather_child* child = children_; child != nullptr; child = child->next_) child->awaited_->mark_retrieved();
+        this->throw_if_cancelled();
+        if (failure_) std::rethrow_exception(failure_);
+    }
+
+private:
+    // From here on nothing but the end of all children matters.
+    void cancel_wait() noexcept override {
+        this->set_cancelled();
+        stops_at_failure_ = false;
+        for (gather_child* child = children_; child != nullptr; child = child->next_) {
+            child->awaited_->cancel(this->cancel_message());
+        }
+    }
+    const char* waits_for() const noexcept override { return "gather"; }
+
+    gather_child* children_ = nullptr;
+    std::size_t pending_ = 0;
+    std::exception_ptr failure_;
+    bool stops_at_failure_;
+};
+
+// What was given to gather, until it starts. `moves`: the value is taken out of the task.
+template <class T>
+struct gathered_coroutine {
+    using value_type = T;
+    using state_type = task_state<T>;
+    static constexpr bool moves = true;
+    coro<T> coroutine;
+
+    state_ptr<state_type> start() { return create_task(std::move(coroutine)).shared_state(); }
+};
+
+template <class T, class State, bool Moves>
+struct gathered_handle {
+    using value_type = T;
+    using state_type = State;
+    static constexpr bool moves = Moves;
+    state_ptr<State> state;
+
+    state_ptr<State> start() { return std::move(state); }
+};
+
+template <class T>
+gathered_coroutine<T> gathered(coro<T>&& coroutine) {
+    return {std::move(coroutine)};
+}
+template <class T, class State>
+gathered_handle<T, State, true> gathered(outcome_handle<T, State>&& handle) {
+    static_cast<void>(handle.done());  // refuses an empty one
+    return {handle.shared_state()};
+}
+template <class T, class State>
+gathered_handle<T, State, false> gathered(const outcome_handle<T, State>& handle) {
+    static_cast<void>(handle.done());
+    return {handle.shared_state()};
+}
+
+template <class Awaitable>
+using gathered_t = decltype(gathered(std::declval<Awaitable>()));
+
+template <class T>
+using gathered_value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+
+// What one child contributes: its value, or with its exceptions a result.
+template <bool AsResult, class Source>
+using gathered_element = std::conditional_t<AsResult, result<typename Source::value_type>,
+                                            gathered_value<typename Source::value_type>>;
+
+template <class Source>
+class gather_child_of final : public gather_child {
+    using value_type = typename Source::value_type;
+
+public:
+    void start(gather_wait& wait, Source& source) {
+        this->wait_ = &wait;
+        state_ = source.start();
+        wait.add(*this, *state_, state_->outcome.exception());
+    }
+
+    template <bool AsResult>
+    gathered_element<AsResult, Source> take() {
+        if constexpr (AsResult && Source::moves) {
+            return std::move(state_->outcome);
+        } else if constexpr (AsResult) {
+            result<value_type> copy;
+            if (state_->outcome.has_exception()) {
+                copy.set_exception(state_->outcome.exception());
+            } else if constexpr (std::is_void_v<value_type>) {
+                copy.set_value();
+            } else {
+                copy.set_value(state_->outcome.get());
+            }
+            return copy;
+        } else if constexpr (std::is_void_v<value_type>) {
+            return {};
+        } else if constexpr (Source::moves) {
+            return state_->outcome.take_value();
+        } else {
+            return state_->outcome.get();
+        }
+    }
+
+private:
+    void run() override { this->wait_->child_ended(state_->outcome.exception()); }
+
+    state_ptr<typename Source::state_type> state_;
+};
+
+template <bool AsResult, class... Sources>
+coro<std::tuple<gathered_element<AsResult, Sources>...>> gather_all(Sources... sources) {
+    std::tuple<gather_child_of<Sources>...> children;
+    gather_wait all(!AsResult);
+    std::apply([&](auto&... child) { (child.start(all, sources), ...); }, children);
+    co_await all;
+    co_return std::apply(
+        [](auto&... child) {
+            return std::tuple<gathered_element<AsResult, Sources>...>(child.template take<AsResult>()...);
+        },
+        children);
+}
+
+template <bool AsResult, class Source>
+coro<std::vector<gathered_element<AsResult, Source>>> gather_list(std::vector<Source> sources) {
+    std::vector<gather_child_of<Source>> children(sources.size());
+    gather_wait all(!AsResult);
+    for (std::size_t index = 0; index < sources.size(); ++index) children[index].start(all, sources[index]);
+    co_await all;
+    std::vector<gathered_element<AsResult, Source>> values;
+    values.reserve(children.size());
+    for (auto& child : children) values.push_back(child.template take<AsResult>());
+    co_return values;
+}
+
+template <class Awaitable>
+std::vector<gathered_t<Awaitable&&>> gathered_all(std::vector<Awaitable>&& awaitables) {
+    std::vector<gathered_t<Awaitable&&>> sources;
+    sources.reserve(awaitables.size());
+    for (Awaitable& awaitable : awaitables) sources.push_back(gathered(std::move(awaitable)));
+    return sources;
+}
+template <class Awaitable>
+std::vector<gathered_t<const Awaitable&>> gathered_all(const std::vector<Awaitable>& awaitables) {
+    std::vector<gathered_t<const Awaitable&>> sources;
+    sources.reserve(awaitables.size());
+    for (const Awaitable& awaitable : awaitables) sources.push_back(gathered(awaitable));
+    return sources;
+}
+
+}  // namespace detail
+
+/// Runs coroutines as tasks, in the order given, and waits for all of them, and for tasks and futures.
+///
+/// Returns: a tuple of the values in the order of the arguments; std::monostate for void. The value of a task or
+/// future that is given as an lvalue is copied, else moved.
+/// Errors: the first exception, at once. The others run on, and what they throw later counts as seen; task_group
+/// is the form that ends them. A child that was cancelled counts as one that threw cancelled_error.
+/// Cancellation: cancels all children and waits for their end.
+/// Asyncio: gather; here nothing starts before it is awaited.
+/// Example:
+///     auto [page, stars] = co_await gather(fetch(url), count_stars());
+template <class... Awaitables>
+    requires(requires(Awaitables&&... awaitables) { (detail::gathered(std::forward<Awaitables>(awaitables)), ...); })
+[[nodiscard]] auto gather(Awaitables&&... awaitables) {
+    return detail::gather_all<false>(detail::gathered(std::forward<Awaitables>(awaitables))...);
+}
+
+/// Likewise for any number of one type. Returns: a vector.
+/// Cancellation: as for the other form.
+template <class Awaitables>
+    requires(requires(Awaitables&& list) { detail::gathered_all(std::forward<Awaitables>(list)); })
+[[nodiscard]] auto gather(Awaitables&& list) {
+    return detail::gather_list<false>(detail::gathered_all(std::forward<Awaitables>(list)));
+}
+
+/// Waits for all, whatever happens to single ones. Returns: a tuple of results, which hold a value or an exception.
+///
+/// Cancellation: cancels all children, waits for their end and throws: an outside cancellation is no result.
+/// Asyncio: gather with return_exceptions=True.
+template <class... Awaitables>
+    requires(requires(Awaitables&&... awaitables) { (detail::gathered(std::forward<Awaitables>(awaitables)), ...); })
+[[nodiscard]] auto gather_results(Awaitables&&... awaitables) {
+    return detail::gather_all<true>(detail::gathered(std::forward<Awaitables>(awaitables))...);
+}
+
+/// Likewise for any number of one type. Returns: a vector.
+/// Cancellation: as for the other form.
+template <class Awaitables>
+    requires(requires(Awaitables&& list) { detail::gathered_all(std::forward<Awaitables>(list)); })
+[[nodiscard]] auto gather_results(Awaitables&& list) {
+    return detail::gather_list<true>(detail::gathered_all(std::forward<Awaitables>(list)));
+}
+
+}  // namespace aioxx

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// tasks/runner.hpp: run(main()): a loop, the main task, Ctrl-C, and an end in which nothing is left behind.
+// The one place that chooses the real backend.
+
+#include <chrono>
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <asio/io_context.hpp>
+
+#include <aioxx/base/error.hpp>
+#include <aioxx/base/pinned.hpp>
+#include <aioxx/core/asio_backend.hpp>
+#include <aioxx/core/event_loop.hpp>
+#include <aioxx/core/task.hpp>
+#include <aioxx/tasks/run_until_complete.hpp>
+#include <aioxx/tasks/shutdown.hpp>
+
+namespace aioxx {
+
+/// Ctrl-C ended the main task (asyncio: KeyboardInterrupt out of run).
+class interrupted_error : public error {
+public:
+    interrupted_error() : error("interrupted") {}
+};
+
+namespace detail {
+
+// While it lives, Ctrl-C cancels a task.
+class interrupt_guard : pinned {
+public:
+    interrupt_guard(event_loop& loop, state_ptr<task_base> main) : loop_(loop), main_(std::move(main)) {
+        if (!has_default_disposition()) return;
+        auto mark = std::make_shared<bool>(false);
+        interrupted_ = mark;
+        loop_.add_signal_handler(SIGINT, [main = main_, mark = std::move(mark)] { *mark = main->cancel({}); });
+        make_one_shot();
+    }
+    // A handler that was installed since then stays.
+    ~interrupt_guard() {
+        if (!interrupted_.expired()) loop_.remove_signal_handler(SIGINT);
+    }
+
+    /// Whether the task's cancellation came from here and from nowhere else.
+    [[nodiscard]] bool caused_cancellation() const {
+        const auto mark = interrupted_.lock();
+        return mark && *mark && main_->cancelled() && main_->uncancel() == 0;
+    }
+
+private:
+    static bool has_default_disposition() noexcept {
+        struct sigaction present {};
+        return ::sigaction(SIGINT, nullptr, &present) == 0 && present.sa_handler == SIG_DFL;
+    }
+
+    // The second Ctrl-C finds the default disposition, which ends the process even when the loop is blocked.
+    static void make_one_shot() noexcept {
+        struct sigaction present {};
+        if (::sigaction(SIGINT, nullptr, &present) != 0) return;
+        present.sa_flags |= static_cast<int>(SA_RESETHAND);
+        ::sigaction(SIGINT, &present, nullptr);
+    }
+
+    event_loop& loop_;
+    state_ptr<task_base> main_;
+    std::weak_ptr<bool> interrupted_;  // alive as long as the handler is installed
+};
+
+}  // namespace detail
+
+/// Runs coroutines on a loop of its own, one after the other, and shuts the loop down in order.
+///
+/// Ctrl-C: the first one cancels the main task; when it then ends cancelled, run throws interrupted_error, and when
+/// it returns a value all the same, run returns that. The second one ends the process. Only when SIGINT has its
+/// default disposition, so that a program's own handler stays in force.
+/// Asyncio: Runner. The second Ctrl-C does not unwind, because a blocked loop could not.
+/// Example:
+///     aioxx::runner runner;
+///     int first = runner.run(one());
+///     int second = runner.run(two());
+class runner : pinned {
+public:
+    /// What close() waits for tasks and resources to end, at most.
+    static constexpr std::chrono::seconds default_shutdown_timeout{30};
+
+    runner() : runner(std::make_unique<asio_backend>()) {}
+
+    /// Runs on the user's context. Requires: it outlives the runner, and one thread runs it.
+    explicit runner(asio::io_context& context) : runner(std::make_unique<asio_backend>(context)) {}
+
+    /// Runs on any backend.
+    explicit runner(std::unique_ptr<backend> system) : loop_(std::move(system)) {}
+
+    /// Closes; errors go to the exception handler.
+    ~runner() {
+        loop_.guarded([this] { close(); }, "exception while a runner was closed");
+    }
+
+    [[nodiscard]] event_loop& get_loop() noexcept { return loop_; }
+
+    /// Runs a coroutine to its end. Returns: its value, or throws its exception.
+    ///
+    /// Errors: invalid_state_error when a loop is already running in this thread, when the runner is closed, or
+    /// when the loop was stopped; interrupted_error after Ctrl-C.
+    template <class T>
+    T run(coro<T> main) {
+        detail::require_not_running(loop_, "run");
+        task<T> running = create_task(loop_, std::move(main));
+        const detail::interrupt_guard guard(loop_, state_ptr<task_base>(running.shared_state().get()));
+        detail::run_until_done(loop_, *running.shared_state());
+        if (guard.caused_cancellation()) throw interrupted_error();
+        return detail::take_outcome(*running.shared_state());
+    }
+
+    /// Ends everything: tasks are cancelled and awaited, then transports and other resources are aborted and
+    /// waited for, then the loop is closed. Idempotent.
+    ///
+    /// Parameters: `timeout` of all that together; what has not ended by then is reported to the exception
+    /// handler and destroyed where it stands.
+    /// Errors: invalid_state_error when a loop is running in this thread.
+    void close(duration timeout = default_shutdown_timeout) {
+        if (loop_.is_closed()) return;
+        shut_down(loop_, timeout);
+        loop_.close();
+    }
+
+private:
+    event_loop loop_;
+};
+
+/// Runs a coroutine on a new loop and shuts the loop down (asyncio: run). The entry point of most programs.
+///
+/// Returns: its value, or throws its exception. Errors: as runner::run.
+/// Example:
+///     int main() { return aioxx::run(serve()); }
+template <class T>
+T run(coro<T> main) {
+    if (detail::running_loop != nullptr) {
+        throw invalid_state_error("run: an event loop is already running in this thread");
+    }
+    runner once;
+    return once.run(std::move(main));
+}
+
+}  // namespace aioxx
