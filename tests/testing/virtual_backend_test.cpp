@@ -110,6 +110,21 @@ TEST_CASE("a horizon ends a run after everything up to it, and moves the clock t
     CHECK(test.loop.time() - start == 2s);
 }
 
+TEST_CASE("a callback can make time pass as if it had blocked", "[testing]") {
+    fixture test;
+    const auto start = test.loop.time();
+    test.loop.call_later(1s, [&] { test.log += "1"; });
+    test.loop.call_later(2s, [&] { test.log += "2"; });
+    test.loop.call_later(6s, [&] { test.loop.stop(); });
+    test.loop.call_soon([&] {
+        test.system.block(5s);
+        test.loop.call_soon([&] { test.log += "blocked "; });
+    });
+    test.loop.run_forever();
+    CHECK(test.log == "blocked 12");
+    CHECK(test.loop.time() - start == 6s);
+}
+
 TEST_CASE("virtual time has no descriptors", "[testing]") {
     fixture test;
     no_handler handler;

@@ -18,11 +18,11 @@
 
 #include <asio/async_result.hpp>
 #include <asio/cancellation_signal.hpp>
-#include <asio/error.hpp>
 #include <asio/io_context.hpp>
 
 #include <aioxx/base/error.hpp>
 #include <aioxx/core/asio_backend.hpp>
+#include <aioxx/core/asio_error.hpp>
 #include <aioxx/core/current.hpp>
 #include <aioxx/core/event_loop.hpp>
 #include <aioxx/core/frame_pool.hpp>
@@ -154,7 +154,7 @@ protected:
             postpone_cancellation();
         }
         if (failure_) std::rethrow_exception(failure_);
-        if (!results_) throw broken_error(asio::error::operation_aborted, "the operation was dropped");
+        if (!results_) throw broken_error(std::make_error_code(std::errc::operation_canceled), "the operation was dropped");
         return *results_;
     }
 
@@ -193,7 +193,7 @@ auto asio_value(std::tuple<Values...>& values) {
 }
 template <class... Values>
 auto asio_value(std::tuple<std::error_code, Values...>& values) {
-    if (std::get<0>(values)) throw broken_error(std::get<0>(values));
+    if (std::get<0>(values)) throw broken_error(to_std(std::get<0>(values)));
     std::tuple<Values...> rest = std::apply(
         [](std::error_code&, Values&... others) { return std::tuple<Values...>(std::move(others)...); }, values);
     return asio_value(rest);

@@ -20,6 +20,7 @@
 #include <aioxx/base/contract.hpp>
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/intrusive_list.hpp>
+#include <aioxx/core/asio_error.hpp>
 #include <aioxx/core/backend.hpp>
 
 #if defined(AIOXX_PORTABLE_WAIT)
@@ -45,7 +46,7 @@ public:
         : client_(client), handler_(&handler), descriptor_(std::in_place, context) {
         asio::error_code failure;
         descriptor_->assign(fd, failure);
-        if (failure) throw broken_error(failure, "cannot watch descriptor " + std::to_string(fd));
+        if (failure) throw broken_error(to_std(failure), "cannot watch descriptor " + std::to_string(fd));
     }
 
     void await_readable() override { await(asio::posix::stream_descriptor::wait_read, &fd_handler::on_readable); }

@@ -115,6 +115,13 @@ public:
         if (operation_ == &operation) operation_ = nullptr;
     }
 
+    /// Moves out everything that has arrived and not been read.
+    [[nodiscard]] bytearray take_all() {
+        take_back();
+        resume();
+        return held_.take(held_.size());
+    }
+
     /// Throws the error that ended the stream, when there is one and nothing is left before it.
     void throw_failure() const {
         if (failure_ && held_.empty()) std::rethrow_exception(failure_);

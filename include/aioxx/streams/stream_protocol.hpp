@@ -33,6 +33,22 @@ public:
     /// The transport, or null before connection_made and after connection_lost.
     [[nodiscard]] aioxx::transport* transport() const noexcept { return transport_; }
 
+    /// Gives the connection to another protocol, which is told of it at once; the stream is over.
+    ///
+    /// Returns: what has arrived and not been read, for the other protocol.
+    /// Errors: closed_error when the connection is over.
+    [[nodiscard]] bytearray hand_over(std::shared_ptr<base_stream_protocol> next) {
+        if (transport_ == nullptr) throw closed_error("hand_over: the connection is over");
+        bytearray rest = incoming.take_all();
+        aioxx::transport& given = *std::exchange(transport_, nullptr);
+        incoming.set_transport(nullptr);
+        incoming.feed_eof();
+        given.set_protocol(next);
+        gate.lose(nullptr);
+        next->connection_made(given);
+        return rest;
+    }
+
     void connection_made(aioxx::transport& made) override {
         transport_ = &made;
         incoming.set_transport(&made);

@@ -92,6 +92,13 @@ public:
     /// Errors: none; drain and send tell the reason of a loss. Cancellation: safe.
     [[nodiscard]] event::awaiter wait_closed() const { return gate().wait_closed(); }
 
+    /// Gives the connection to another protocol: an upgrade of the spoken language. The stream is over.
+    ///
+    /// Returns: what has arrived and not been read. Errors: closed_error when the connection is over.
+    [[nodiscard]] bytearray hand_over(std::shared_ptr<base_stream_protocol> next) const {
+        return connection_->state().hand_over(std::move(next));
+    }
+
     /// Facts about the connection: `writer.get_extra_info(extra_info::peername)`. Nothing after its end.
     template <class Key>
     [[nodiscard]] auto get_extra_info(const Key& key) const {

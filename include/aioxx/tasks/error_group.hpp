@@ -31,11 +31,21 @@ public:
 
 private:
     template <class Exception>
-    static bool is_or_contains(const std::exception_ptr& exception) {
+    static bool is(const std::exception_ptr& exception) {
         try {
             std::rethrow_exception(exception);
         } catch (const Exception&) {
             return true;
+        } catch (...) {
+            return false;
+        }
+    }
+
+    template <class Exception>
+    static bool is_or_contains(const std::exception_ptr& exception) {
+        if (is<Exception>(exception)) return true;
+        try {
+            std::rethrow_exception(exception);
         } catch (const error_group& group) {
             return group.contains<Exception>();
         } catch (...) {

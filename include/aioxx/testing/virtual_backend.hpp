@@ -38,6 +38,9 @@ public:
     [[nodiscard]] time_point now() const noexcept override { return clock_.now(); }
     [[nodiscard]] const virtual_clock& clock() const noexcept { return clock_; }
 
+    /// Lets time pass as if the code that runs now had blocked for so long.
+    void block(duration delay) noexcept { clock_.advance_to(add_saturated(clock_.now(), delay)); }
+
     void request_turn() override { turn_requested_ = true; }
     void request_turn_threadsafe() override {
         const std::scoped_lock lock(mutex_);

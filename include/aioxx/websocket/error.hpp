@@ -81,7 +81,9 @@ public:
     return received && sent && is_ok(received->code) && is_ok(sent->code);
 }
 
-/// Throws the one that fits. Parameters: as the constructors.
+/// Throws the one that fits.
+///
+/// Parameters: as the constructors.
 [[noreturn]] inline void throw_connection_closed(std::optional<close_status> received,
                                                  std::optional<close_status> sent, bool peer_first,
                                                  const std::string& cause = {}) {

@@ -2,8 +2,12 @@
 #pragma once
 
 // websocket/options.hpp: everything that can be set about a WebSocket, with its default.
-// Names and values are those of Python's websockets. Plain structs, so that a call can name what it sets:
-// connect(uri, {.subprotocols = {"chat"}, .max_size = 4096}).
+// Names and values are those of Python's websockets:
+//     websocket::connect_options options;
+//     options.subprotocols = {"chat"};
+//     auto connection = co_await websocket::connect(uri, options);
+// They are not aggregates, because g++ 12 destroys the members of an aggregate twice that is written as {...} inside
+// of a co_await expression. That may change when g++ 12 is no longer supported.
 
 #include <chrono>
 #include <cstddef>
@@ -37,6 +41,8 @@ inline constexpr const char* agent = "aioxx";
 
 /// Options of connect().
 struct connect_options {
+    connect_options() = default;
+
     std::optional<std::string> origin{};       // value of the Origin header
     std::vector<std::string> subprotocols{};   // preferred first
     http_headers extra_headers{};              // replace ours of the same name
@@ -55,8 +61,10 @@ struct connect_options {
 
 /// Options of serve().
 struct serve_options {
-    std::vector<std::string> origins{};       // accepted ones, "" for requests without Origin; empty: all
-    std::vector<std::string> subprotocols{};  // supported ones, preferred first
+    serve_options() = default;
+
+    std::vector<std::string> origins{};           // accepted ones, "" for requests without Origin; empty: all
+    std::vector<std::string> subprotocols{};      // supported ones, preferred first
     http_headers extra_headers{};                 // added to the 101 response
     std::string server_header = defaults::agent;  // empty: none is sent
 

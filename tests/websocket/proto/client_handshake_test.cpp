@@ -161,7 +161,8 @@ TEST_CASE("a body without length ends with the connection or at the limit", "[we
         CHECK(handshake.fault()->response->body == std::string(std::min<std::size_t>(size, 10), 'x'));
     }
     client_handshake announced(asked, key);
-    static_cast<void>(announced.feed("HTTP/1.1 500 Oops\r\nContent-Length: 1000000\r\n\r\n" + std::string(50, 'x')));
+    static_cast<void>(
+        announced.feed("HTTP/1.1 500 Oops\r\nContent-Length: 1000000\r\n\r\n" + std::string(50, 'x')));
     REQUIRE(announced.done());
     CHECK(announced.fault()->response->body.size() == 10);
     CHECK(judge("HTTP/1.1 304 Not Modified\r\n\r\n") == "server rejected WebSocket connection: HTTP 304");

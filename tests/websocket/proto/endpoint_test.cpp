@@ -514,3 +514,20 @@ TEST_CASE("giving memory back loses nothing", "[websocket]") {
     server.feed(message);
     CHECK(events(server) == list{"text:abcdef"});
 }
+
+TEST_CASE("the memory of a message and of its echo is used again for the next", "[websocket]") {
+    endpoint server(role::server);
+    const std::string input = sent(opcode::text, std::string(5000, 'x'));
+    const auto echo = [&] {
+        server.feed(input);
+        const std::optional<event> message = server.next_event();
+        server.send_text(message->payload);
+        CHECK_FALSE(server.next_event());
+        server.output().consume(server.output().size());
+        return message->payload.data();
+    };
+    const std::byte* const where = echo();
+    const std::size_t capacity = server.output().capacity();
+    for (int i = 0; i != 100; ++i) CHECK(echo() == where);
+    CHECK(server.output().capacity() == capacity);
+}

@@ -147,22 +147,6 @@ TEST_CASE("a reserved bit is refused", "[websocket]") {
     CHECK(fault_of(hex("f0 00")) == "1002 reserved bits set in a continuation frame");
 }
 
-TEST_CASE("the first reserved bit is allowed with compression, at the start of a message only",
-          "[websocket]") {
-    for (const char* allowed : {"c1 00", "c2 00", "41 00"}) {
-        frame_parser parser(role::client);
-        parser.allow_rsv1();
-        const outcome result = parse(parser, {hex(allowed)});
-        REQUIRE(result.frames.size() == 1);
-        CHECK(result.frames[0].header.rsv1);
-    }
-    for (const char* refused : {"c0 00", "c9 00", "c8 00", "a1 00", "91 00", "e1 00"}) {
-        frame_parser parser(role::client);
-        parser.allow_rsv1();
-        CHECK(parse(parser, {hex(refused)}).fault);
-    }
-}
-
 TEST_CASE("clients must mask and servers must not", "[websocket]") {
     CHECK(fault_of(hex("81 00"), role::server) == "1002 unmasked frame from a client");
     CHECK(fault_of(hex("81 80 00 00 00 00"), role::client) == "1002 masked frame from a server");

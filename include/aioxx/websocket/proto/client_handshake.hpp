@@ -62,7 +62,9 @@ public:
 
     [[nodiscard]] const http_request& request() const noexcept { return request_; }
 
-    /// The bytes to send first. Lifetime: that of the handshake.
+    /// The bytes to send first.
+    ///
+    /// Lifetime: that of the handshake.
     [[nodiscard]] bytes_view output() const noexcept { return output_; }
 
     /// Reads on in the response.
@@ -97,7 +99,9 @@ public:
     /// Why it failed. Known before done() while the body of a refusal is still being read.
     [[nodiscard]] const std::optional<handshake_fault>& fault() const noexcept { return fault_; }
 
-    /// The response. Requires: done() without a fault().
+    /// The response.
+    ///
+    /// Requires: done() without a fault().
     [[nodiscard]] const http_response& response() const noexcept { return *response_; }
 
     /// The subprotocol that the server chose, empty without one.

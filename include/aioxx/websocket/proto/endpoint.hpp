@@ -85,8 +85,7 @@ public:
     /// The same, and the endpoint may write to the memory: masked messages are then unmasked where they lie.
     void feed_in_place(mutable_bytes_view data) { feed_borrowed(bytes_view(data.data(), data.size()), true); }
 
-    /// The peer's end of the transport has been reached. Without a Close frame before it, that is an event:
-    /// 1006.
+    /// The peer's end of the transport has been reached. next_event() reports 1006 unless a Close came first.
     void feed_eof() noexcept { eof_ = true; }
 
     /// Finds the next event in what was fed.
@@ -158,7 +157,9 @@ public:
         append_frame(output_, header_of(opcode::binary, fin), data);
     }
 
-    /// Sends the next fragment. Errors: as send_text; protocol_error (local) without a message to continue.
+    /// Sends the next fragment.
+    ///
+    /// Errors: as send_text; protocol_error (local) without a message to continue.
     void send_continuation(bytes_view data, bool fin) {
         check_message(opcode::continuation, data, fin);
         append_frame(output_, header_of(opcode::continuation, fin), data);
@@ -181,17 +182,22 @@ public:
         append_frame_header(output_, header);
     }
 
-    /// Sends a ping. Errors: closed_error as send_text; std::invalid_argument above 125 bytes.
+    /// Sends a ping.
+    ///
+    /// Errors: closed_error as send_text; std::invalid_argument above 125 bytes.
     void send_ping(bytes_view data = {}) { send_control(opcode::ping, data); }
 
-    /// Sends a pong, asked for or not. Errors: as send_ping.
+    /// Sends a pong, asked for or not.
+    ///
+    /// Errors: as send_ping.
     void send_pong(bytes_view data = {}) { send_control(opcode::pong, data); }
 
     /// Starts the closing handshake. Messages go on arriving until the peer's Close does.
     ///
-    /// Parameters: `code` no_status_received sends a Close frame without code; `reason` at most 123 bytes of
-    /// UTF-8. Errors: closed_error when a Close frame went out already or the connection ended;
-    /// std::invalid_argument for a code that may not be sent or a reason that is too long, not UTF-8, or
+    /// Parameters: `code` no_status_received sends a Close frame without a code; `reason` at most 123 bytes.
+    ///
+    /// Errors: closed_error when a Close frame went out already or the connection ended;
+    /// std::invalid_argument for a code that may not be sent, or a reason that is too long, not UTF-8, or
     /// without a code.
     void send_close(close_code code = close_code::normal_closure, bytes_view reason = {}) {
         check_open();

@@ -14,11 +14,10 @@ namespace aioxx::websocket {
 /// Which end of a connection we are: only clients mask.
 enum class role : std::uint8_t { client, server };
 
-/// Everything that precedes a payload on the wire.
+/// Everything that precedes a payload on the wire. The reserved bits are always zero.
 struct frame_header {
     opcode code = opcode::binary;
-    bool fin = true;    // the last, or only, fragment of its message
-    bool rsv1 = false;  // with permessage-deflate: the message is compressed
+    bool fin = true;  // the last, or only, fragment of its message
     bool masked = false;
     masking_key mask{};  // meaningful when masked
     std::uint64_t payload_size = 0;

@@ -39,14 +39,14 @@ public:
     explicit frame_parser(role us, std::uint64_t max_payload_size = unlimited) noexcept
         : max_payload_size_(max_payload_size), us_(us) {}
 
-    /// Allows the first reserved bit on the first frame of a message, as permessage-deflate needs it.
-    void allow_rsv1() noexcept { rsv1_allowed_ = true; }
-
     /// Takes the next piece off the front of `input`.
     ///
-    /// Every frame begins with one piece that is `first`, possibly without payload, and ends with one that is
-    /// `last`. Returns: nothing when more input is needed, or after a fault. Lifetime: the piece points into
-    /// the input.
+    /// A frame begins with one piece that is `first`, possibly without payload, and ends with one that is
+    /// `last`.
+    ///
+    /// Returns: nothing when more input is needed, or after a fault.
+    ///
+    /// Lifetime: the piece points into the input.
     [[nodiscard]] std::optional<frame_piece> next(bytes_view& input) {
         if (fault_) return std::nullopt;
         frame_piece piece;
@@ -123,9 +123,7 @@ private:
             return refuse(close_code::protocol_error, "reserved opcode " + std::to_string(bits));  // 5.2
         }
         const auto code = static_cast<opcode>(bits);
-        const bool first_of_message = code == opcode::text || code == opcode::binary;
-        const unsigned allowed = rsv1_allowed_ && first_of_message ? 0x40 : 0;
-        if ((first & 0x70 & ~allowed) != 0) {  // 5.2
+        if ((first & 0x70) != 0) {  // 5.2, no extension is ever negotiated
             return refuse(close_code::protocol_error,
                           "reserved bits set in a " + std::string(name_of(code)) + " frame");
         }
@@ -173,7 +171,6 @@ private:
         }
         header_.code = code;
         header_.fin = (first & 0x80) != 0;
-        header_.rsv1 = (first & 0x40) != 0;
         header_.masked = us_ == role::server;
         header_.payload_size = length;
         if (header_.masked) std::memcpy(header_.mask.data(), bytes + 2 + extra, 4);
@@ -192,7 +189,6 @@ private:
     std::byte stored_[max_frame_header_size];  // a header that arrives in pieces
     std::uint8_t stored_size_ = 0;
     role us_;
-    bool rsv1_allowed_ = false;
     bool in_payload_ = false;
 };
 

@@ -19,8 +19,7 @@ namespace aioxx::websocket {
 /// Requires: room for max_frame_header_size bytes.
 /// Returns: how many bytes were written.
 inline std::size_t encode_frame_header(const frame_header& header, std::byte* to) noexcept {
-    const unsigned first =
-        static_cast<unsigned>(header.code) | (header.fin ? 0x80U : 0U) | (header.rsv1 ? 0x40U : 0U);
+    const unsigned first = static_cast<unsigned>(header.code) | (header.fin ? 0x80U : 0U);
     const unsigned mask_bit = header.masked ? 0x80U : 0U;
     const std::uint64_t size = header.payload_size;
     const std::size_t extra = size < 126 ? 0 : size < 0x1'0000 ? 2 : 8;

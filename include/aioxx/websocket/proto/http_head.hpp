@@ -101,7 +101,9 @@ public:
         lines_.push_back({std::string(name), std::string(value)});
     }
 
-    /// Replaces all lines of the name by one. Errors: as add().
+    /// Replaces all lines of the name by one.
+    ///
+    /// Errors: as add().
     void set(std::string_view name, std::string_view value) {
         erase(name);
         add(name, value);

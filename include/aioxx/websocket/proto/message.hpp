@@ -35,8 +35,10 @@ public:
 
     /// Adds a piece of a data frame.
     ///
-    /// Parameters: `writable` the memory of piece.payload when the caller lends it for unmasking in place, or
-    /// null. Returns: the payload when the message is complete, nothing while it is not or after a fault.
+    /// Parameters: `writable` the memory of piece.payload when the caller lends it for unmasking in place.
+    ///
+    /// Returns: the payload when the message is complete, nothing while it is not or after a fault.
+    ///
     /// Lifetime: the payload is valid until the next call, or as long as the input that it points into.
     [[nodiscard]] std::optional<bytes_view> add(const frame_header& header, const frame_piece& piece,
                                                 std::byte* writable = nullptr) {

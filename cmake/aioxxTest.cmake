@@ -1,0 +1,89 @@
+# cmake/aioxxTest.cmake: aioxx_test() and aioxx_compile_fail().
+
+find_path(CATCH_INCLUDE_DIR NAMES catch2/catch_all.hpp catch2/catch.hpp)
+mark_as_advanced(CATCH_INCLUDE_DIR)
+if(NOT CATCH_INCLUDE_DIR)
+  message(FATAL_ERROR "Catch2 was not found. Debian and Ubuntu: apt install catch2 (or set AIOXX_BUILD_TESTS=OFF)")
+endif()
+
+# The system's python3 first: it is the one whose modules come from packages (the peers need websockets).
+find_program(AIOXX_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
+find_program(AIOXX_PYTHON python3)
+
+# What all test programs share; one set of options, because they share one precompiled header as well.
+add_library(aioxx_test_options INTERFACE)
+target_include_directories(aioxx_test_options INTERFACE ${PROJECT_SOURCE_DIR}/tests)
+target_include_directories(aioxx_test_options SYSTEM INTERFACE ${CATCH_INCLUDE_DIR})
+target_compile_definitions(
+  aioxx_test_options
+  INTERFACE AIOXX_TESTS_DIR="${PROJECT_SOURCE_DIR}/tests" AIOXX_PYTHON="${AIOXX_PYTHON}"
+            # Asio 1.22 does not find the coroutines of clang with libstdc++ by itself.
+            $<$<CXX_COMPILER_ID:Clang>:ASIO_HAS_CO_AWAIT> $<$<CXX_COMPILER_ID:Clang>:ASIO_HAS_STD_COROUTINE>)
+# A time stamp in the precompiled header defeats ccache.
+target_compile_options(aioxx_test_options INTERFACE "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
+target_link_libraries(aioxx_test_options INTERFACE aioxx::aioxx aioxx_warnings)
+if(EXISTS ${CATCH_INCLUDE_DIR}/catch2/catch_all.hpp)
+  find_package(Catch2 3 REQUIRED)
+  target_link_libraries(aioxx_test_options INTERFACE Catch2::Catch2)
+endif()
+
+add_library(aioxx_test_main OBJECT ${PROJECT_SOURCE_DIR}/tests/support/main.cpp)
+target_link_libraries(aioxx_test_main PRIVATE aioxx_test_options)
+
+# The precompiled header of all test programs: only the framework and the standard library, because the library's
+# own headers change too often. It is apart from main.cpp, which must see the framework's header in its own way.
+file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/precompiled.cpp CONTENT "// Owns the precompiled header.\n")
+add_library(aioxx_test_precompiled OBJECT ${CMAKE_CURRENT_BINARY_DIR}/precompiled.cpp)
+target_link_libraries(aioxx_test_precompiled PRIVATE aioxx_test_options)
+target_precompile_headers(
+  aioxx_test_precompiled
+  PRIVATE
+  <chrono>
+  <coroutine>
+  <cstring>
+  <exception>
+  <functional>
+  <memory>
+  <optional>
+  <span>
+  <string>
+  <string_view>
+  <system_error>
+  <utility>
+  <variant>
+  <vector>
+  "${PROJECT_SOURCE_DIR}/tests/support/catch.hpp")
+
+# aioxx_test(<folder> [NEEDS <component>...])
+#
+# Makes the program test_<folder> from tests/<folder>/*_test.cpp and registers it with ctest. NEEDS: components
+# without which the folder is left out. The other folders link every component there is, and a file whose name
+# starts with the name of a missing component (websocket_echo_test.cpp) is left out.
+function(aioxx_test folder)
+  cmake_parse_arguments(arg "" "" NEEDS ${ARGN})
+  foreach(component IN LISTS arg_NEEDS)
+    if(NOT TARGET aioxx::${component})
+      return()
+    endif()
+  endforeach()
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${folder}/*_test.cpp)
+  set(components "")
+  foreach(component tls websocket)
+    if(TARGET aioxx::${component})
+      list(APPEND components aioxx::${component})
+    else()
+      list(FILTER sources EXCLUDE REGEX "/${component}[^/]*$")
+    endif()
+  endforeach()
+  if(NOT sources)
+    return()
+  endif()
+  string(REPLACE "/" "_" name ${folder})
+  add_executable(test_${name} ${sources})
+  target_link_libraries(test_${name} PRIVATE aioxx_test_options aioxx_test_main ${components})
+  target_precompile_headers(test_${name} REUSE_FROM aioxx_test_precompiled)
+  add_test(NAME ${name} COMMAND test_${name})
+  set_tests_properties(
+    ${name} PROPERTIES LABELS ${name} TIMEOUT 120
+                       ENVIRONMENT "NODE_PATH=${PROJECT_SOURCE_DIR}/build/node/node_modules:/usr/share/nodejs")
+endfunction()

@@ -1,0 +1,119 @@
+# cmake/packages.sh: finds what is missing on this machine and installs it with apt. For sourcing:
+#
+#   . cmake/packages.sh
+#   need_build                 compiler, CMake, Ninja and the libraries
+#   need_clang                 ... one function for each purpose
+#   install_missing [--no-install]
+#
+# What counts is whether the command or file is there, not which package brought it: a program that works is never
+# replaced. --no-install only names the packages and fails.
+
+missing_packages=""
+
+need_package() { # <package>
+    case " $missing_packages " in *" $1 "*) ;; *) missing_packages="$missing_packages $1" ;; esac
+}
+
+need_command() { # <command> <package>
+    command -v "$1" >/dev/null 2>&1 || need_package "$2"
+}
+
+need_file() { # <package> <file>...: any of the files will do
+    _package=$1
+    shift
+    for _file in "$@"; do
+        [ -e "$_file" ] && return 0
+    done
+    need_package "$_package"
+}
+
+need_header() { # <package> <header>...: any of the headers will do
+    _package=$1
+    shift
+    for _header in "$@"; do
+        for _root in /usr/include /usr/local/include "/usr/include/$(uname -m)-linux-gnu"; do
+            [ -e "$_root/$_header" ] && return 0
+        done
+    done
+    need_package "$_package"
+}
+
+need_build() {
+    need_command g++ g++
+    need_command cmake cmake
+    need_command ninja ninja-build
+    need_header libasio-dev asio.hpp
+    need_header librange-v3-dev range/v3/version.hpp
+    need_header libssl-dev openssl/ssl.h
+    need_header zlib1g-dev zlib.h
+}
+
+need_examples() {
+    need_header libcli11-dev CLI/CLI.hpp
+    need_header nlohmann-json3-dev nlohmann/json.hpp
+}
+
+# The peers of the tests are Python's and node's; /usr/bin/python3 is the one that sees Debian's modules.
+need_peers() {
+    need_header catch2 catch2/catch.hpp catch2/catch_all.hpp
+    need_command ccache ccache
+    need_command openssl openssl
+    need_command strace strace
+    need_command ps procps
+    need_file python3 /usr/bin/python3
+    /usr/bin/python3 -c 'import websockets' 2>/dev/null || need_package python3-websockets
+    need_command node nodejs
+    has_node_ws || need_package node-ws
+}
+
+need_clang() {
+    need_command clang++-19 clang-19
+}
+
+node_modules=build/node/node_modules
+
+has_node_ws() {
+    NODE_PATH="$PWD/$node_modules:/usr/share/nodejs" node -e "require('ws')" 2>/dev/null
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# Debian's ws wants Debian's node; beside another node it may not be installable. Then npm brings it.
+install_node_ws() {
+    case " $missing_packages " in *" node-ws "*) ;; *) return 0 ;; esac
+    command -v npm >/dev/null 2>&1 || return 0
+    if ! apt-get install -s node-ws >/dev/null 2>&1 || apt-get install -s node-ws | grep -q '^Remv'; then
+        echo "installing with npm into build/node: ws"
+        npm install --silent --no-fund --no-audit --prefix build/node ws@8
+        _rest=""
+        for _package in $missing_packages; do
+            [ "$_package" = node-ws ] || _rest="$_rest $_package"
+        done
+        missing_packages=$_rest
+    fi
+}
+
+install_missing() { # [--no-install]
+    [ -n "$missing_packages" ] || return 0
+    if [ "${1:-}" = --no-install ]; then
+        echo "missing packages:$missing_packages" >&2
+        echo "install them with: apt-get install$missing_packages" >&2
+        return 1
+    fi
+    if ! command -v apt-get >/dev/null 2>&1; then
+        echo "this system has no apt-get; install what these Debian packages contain:$missing_packages" >&2
+        return 1
+    fi
+    if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null 2>&1; then
+        echo "neither root nor sudo; ask for these packages:$missing_packages" >&2
+        return 1
+    fi
+    as_root apt-get update -qq
+    install_node_ws
+    [ -n "$missing_packages" ] || return 0
+    echo "installing with apt-get:$missing_packages"
+    # shellcheck disable=SC2086
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing_packages >/dev/null
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include <aioxx/tasks/shield.hpp>
+
+#include <chrono>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include <aioxx/tasks/gather.hpp>
+#include <aioxx/tasks/sleep.hpp>
+#include <aioxx/testing/test_loop.hpp>
+
+#include "support/catch.hpp"
+
+using namespace aioxx;
+using namespace std::chrono_literals;
+using testing::test_loop;
+
+namespace {
+
+coro<int> number_after(duration delay, int number) {
+    co_await aioxx::sleep(delay);
+    co_return number;
+}
+coro<> fail_after(duration delay) {
+    co_await aioxx::sleep(delay);
+    throw std::runtime_error("no");
+}
+
+}  // namespace
+
+TEST_CASE("TK030 shield gives the value or exception of what it shields", "[tasks]") {
+    test_loop loop;
+    loop.run([]() -> coro<> {
+        const auto kept = create_task(number_after(1s, 5));
+        const int copy = co_await shield(kept);
+        CHECK(copy == 5);
+        CHECK(kept.result() == 5);
+        auto unique = create_task([]() -> coro<std::unique_ptr<int>> { co_return std::make_unique<int>(3); }());
+        const std::unique_ptr<int> moved = co_await shield(std::move(unique));
+        CHECK(*moved == 3);
+        CHECK_THROWS_AS(co_await shield(fail_after(1s)), std::runtime_error);
+    }());
+}
+
+TEST_CASE("TK030 TK031 cancelling the waiting task leaves the shielded one running", "[tasks]") {
+    test_loop loop;
+    bool finished = false;
+    const auto work = [&]() -> coro<> {
+        co_await aioxx::sleep(10s);
+        finished = true;
+    };
+    const auto main = [&]() -> coro<> {
+        auto waiting = create_task(shield(work()));
+        co_await aioxx::sleep(1s);
+        waiting.cancel();
+        CHECK_THROWS_AS(co_await waiting, cancelled_error);
+        CHECK(loop.elapsed() == 1s);
+        co_await aioxx::sleep(1h);
+    };
+    loop.run(main());
+    CHECK(finished);
+}
+
+TEST_CASE("TK030 cancelling the shielded task cancels the waiting one", "[tasks]") {
+    test_loop loop;
+    loop.run([]() -> coro<> {
+        const auto inner = create_task(number_after(1h, 1));
+        get_running_loop().call_later(1s, [=] { inner.cancel(); });
+        CHECK_THROWS_AS(co_await shield(inner), cancelled_error);
+    }());
+    CHECK(loop.elapsed() == 1s);
+}
+
+TEST_CASE("a shield that is cancelled when the result arrives throws, and the result stays", "[tasks]") {
+    test_loop loop;
+    loop.run([]() -> coro<> {
+        const future<int> number = create_future<int>();
+        auto waiting = create_task(shield(number));
+        co_await aioxx::sleep(0s);
+        number.set_result(1);
+        waiting.cancel();
+        CHECK_THROWS_AS(co_await waiting, cancelled_error);
+        CHECK(number.result() == 1);
+    }());
+}
+
+TEST_CASE("K7 an exception is reported when nobody can see it, and only then", "[tasks]") {
+    test_loop loop({.allow_reports = true});
+    const auto main = [&]() -> coro<> {
+        auto unseen = create_task(shield(fail_after(2s)));
+        auto kept = create_task(fail_after(2s));
+        auto waiting = create_task(shield(kept));
+        co_await aioxx::sleep(1s);
+        unseen.cancel();
+        waiting.cancel();
+        co_await aioxx::sleep(2s);
+        CHECK(loop.reports().size() == 1);
+        CHECK_THROWS_AS(kept.result(), std::runtime_error);
+    };
+    loop.run(main());
+    CHECK(loop.reports().size() == 1);
+}
+
+TEST_CASE("TK030 a shielded task within a gather survives the gather's cancellation", "[tasks]") {
+    test_loop loop;
+    loop.run([]() -> coro<> {
+        const auto inner = create_task(number_after(10s, 1));
+        auto outer = create_task([](task<int> kept) -> coro<> { co_await gather(shield(kept), number_after(1h, 2)); }(inner));
+        co_await aioxx::sleep(1s);
+        outer.cancel();
+        CHECK_THROWS_AS(co_await outer, cancelled_error);
+        const int value = co_await inner;
+        CHECK(value == 1);
+    }());
+    CHECK(loop.elapsed() == 10s);
+}
