@@ -87,3 +87,20 @@ function(aioxx_test folder)
     ${name} PROPERTIES LABELS ${name} TIMEOUT 120
                        ENVIRONMENT "NODE_PATH=${PROJECT_SOURCE_DIR}/build/node/node_modules:/usr/share/nodejs")
 endfunction()
+
+# aioxx_compile_fail(<name> <words>)
+#
+# tests/compile_fail/<name>.cpp must compile as it is, and must not with AIOXX_MISUSE defined; then the compiler's
+# complaint has to contain the words, so that a case cannot fail for the wrong reason.
+function(aioxx_compile_fail name words)
+  set(source ${PROJECT_SOURCE_DIR}/tests/compile_fail/${name}.cpp)
+  add_library(compile_fail_${name}_control OBJECT ${source})
+  target_link_libraries(compile_fail_${name}_control PRIVATE aioxx::aioxx aioxx_warnings)
+  add_library(compile_fail_${name} OBJECT EXCLUDE_FROM_ALL ${source})
+  target_link_libraries(compile_fail_${name} PRIVATE aioxx::aioxx)
+  target_compile_definitions(compile_fail_${name} PRIVATE AIOXX_MISUSE)
+  add_test(NAME compile_fail_${name} COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target
+                                             compile_fail_${name})
+  set_tests_properties(
+    compile_fail_${name} PROPERTIES LABELS compile_fail TIMEOUT 120 RUN_SERIAL ON PASS_REGULAR_EXPRESSION "${words}")
+endfunction()

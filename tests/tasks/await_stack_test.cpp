@@ -84,6 +84,23 @@ TEST_CASE("starting and joining tasks keeps the stack flat", "[tasks]") {
     });
 }
 
+TEST_CASE("returning through a long chain of coroutines keeps the stack flat", "[tasks]") {
+    struct chain {
+        static coro<> link(stack_gauge& gauge, int below) {
+            if (below == 0) {
+                co_await aioxx::sleep(0s);
+            } else {
+                co_await link(gauge, below - 1);
+            }
+            gauge.look();
+        }
+    };
+    testing::test_loop loop;
+    stack_gauge gauge;
+    loop.run(chain::link(gauge, 1000));
+    CHECK(gauge.spread() < small_spread);
+}
+
 TEST_CASE("alternating between children that suspend and ones that do not keeps the stack flat", "[tasks]") {
     check([](stack_gauge& gauge, std::int64_t number) -> coro<std::int64_t> {
         if (number % 2 == 0) co_await aioxx::sleep(0s);

@@ -129,6 +129,18 @@ TEST_CASE("a cancellation wins over a timer that is due in the same batch", "[ta
     CHECK_THROWS_AS(sleeping->result(), cancelled_error);
 }
 
+TEST_CASE("a timer that is due when its sleep is cancelled does not resume the task later on", "[tasks]") {
+    test_loop loop;
+    loop.run([](test_loop& test) -> coro<> {
+        task_base* self = current_task();
+        get_running_loop().call_later(1s, [=] { self->cancel(); });  // in one batch with the timer, and before it
+        auto nap = aioxx::sleep(1s);
+        CHECK_THROWS_AS(co_await nap, cancelled_error);
+        co_await aioxx::sleep(1h);
+        CHECK(test.elapsed() == 3601s);
+    }(loop));
+}
+
 TEST_CASE("sleeps end in the order of their deadlines, and of their beginning when those are equal", "[tasks]") {
     test_loop loop;
     std::string log;

@@ -548,6 +548,10 @@ TEST_CASE("a group works in the cleanup of a task that was cancelled", "[tasks]"
             group.cancel();
             co_await aioxx::sleep(1h);
         });
+        co_await with_task_group([](task_group& group) -> coro<> {
+            group.cancel();  // and its request is never delivered
+            co_return;
+        });
         CHECK(current_task()->cancelling() == 1);
         co_await aioxx::sleep(1s);
     }());

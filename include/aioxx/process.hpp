@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// process.hpp: all of process/, child programs whose input and output are streams.

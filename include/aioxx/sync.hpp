@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// sync.hpp: all of sync/, how tasks of one loop wait for each other: event, lock, queue and their kin.
+// All of them stand on wait_queue.hpp, the one waiting mechanism: first come, first served, and a cancelled waiter
+// hands on what it was given.
+
+#include <aioxx/sync/acquire.hpp>
+#include <aioxx/sync/event.hpp>
+#include <aioxx/sync/lock.hpp>
+#include <aioxx/sync/queue.hpp>
+#include <aioxx/sync/wait_queue.hpp>

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// testing.hpp: all of testing/, for tests of this library and of programs that use it: a loop on virtual time that
+// fails when nothing can run any more, step to drive one awaitable by hand, sequencer to force an order.
+// Part of no umbrella but this one: programs do not need it.
+
+#include <aioxx/testing/check_sync.hpp>
+#include <aioxx/testing/sequencer.hpp>
+#include <aioxx/testing/step.hpp>
+#include <aioxx/testing/test_loop.hpp>
+#include <aioxx/testing/virtual_backend.hpp>
+#include <aioxx/testing/virtual_clock.hpp>

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// transports.hpp: all of transports/, how bytes move: stream_transport is the life cycle that sockets, pipes and
+// memory links share, a channel is what it moves the bytes through.
+// You seldom name these: the functions of net/ make them for you.
+
+#include <aioxx/transports/fd_channel.hpp>
+#include <aioxx/transports/memory.hpp>
+#include <aioxx/transports/stream_channel.hpp>
+#include <aioxx/transports/stream_transport.hpp>
