@@ -1,4 +1,4 @@
-# cmake/aioxxTest.cmake: aioxx_test() and aioxx_compile_fail().
+# cmake/aioxxTest.cmake: aioxx_test(), aioxx_compile_fail() and aioxx_fuzz().
 
 find_path(CATCH_INCLUDE_DIR NAMES catch2/catch_all.hpp catch2/catch.hpp)
 mark_as_advanced(CATCH_INCLUDE_DIR)
@@ -88,11 +88,11 @@ function(aioxx_test folder)
                        ENVIRONMENT "NODE_PATH=${PROJECT_SOURCE_DIR}/build/node/node_modules:/usr/share/nodejs")
 endfunction()
 
-# aioxx_compile_fail(<name> <words>)
+# aioxx_compile_fail(<name> <complaint>...)
 #
-# tests/compile_fail/<name>.cpp must compile as it is, and must not with AIOXX_MISUSE defined; then the compiler's
-# complaint has to contain the words, so that a case cannot fail for the wrong reason.
-function(aioxx_compile_fail name words)
+# tests/compile_fail/<name>.cpp must compile as it is, and must not with AIOXX_MISUSE defined; then the compiler has
+# to print one of the complaints (regular expressions), so that a case cannot fail for the wrong reason.
+function(aioxx_compile_fail name)
   set(source ${PROJECT_SOURCE_DIR}/tests/compile_fail/${name}.cpp)
   add_library(compile_fail_${name}_control OBJECT ${source})
   target_link_libraries(compile_fail_${name}_control PRIVATE aioxx::aioxx aioxx_warnings)
@@ -102,5 +102,31 @@ function(aioxx_compile_fail name words)
   add_test(NAME compile_fail_${name} COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target
                                              compile_fail_${name})
   set_tests_properties(
-    compile_fail_${name} PROPERTIES LABELS compile_fail TIMEOUT 120 RUN_SERIAL ON PASS_REGULAR_EXPRESSION "${words}")
+    compile_fail_${name} PROPERTIES LABELS compile_fail TIMEOUT 120 RUN_SERIAL ON PASS_REGULAR_EXPRESSION "${ARGN}")
+endfunction()
+
+# aioxx_fuzz(<name> [NEEDS <component>...])
+#
+# Makes fuzz_<name> from tests/fuzz/<name>.cpp and registers the replay of the inputs in tests/fuzz/seeds/<name>.
+# With AIOXX_FUZZ the program looks for new inputs instead (libFuzzer, so it takes Clang).
+option(AIOXX_FUZZ "Build the fuzz targets with libFuzzer instead of replaying their seeds" OFF)
+function(aioxx_fuzz name)
+  cmake_parse_arguments(arg "" "" NEEDS ${ARGN})
+  foreach(component IN LISTS arg_NEEDS)
+    if(NOT TARGET aioxx::${component})
+      return()
+    endif()
+  endforeach()
+  list(TRANSFORM arg_NEEDS PREPEND aioxx::)
+  set(folder ${PROJECT_SOURCE_DIR}/tests/fuzz)
+  add_executable(fuzz_${name} ${folder}/${name}.cpp)
+  target_link_libraries(fuzz_${name} PRIVATE aioxx_test_options ${arg_NEEDS})
+  if(AIOXX_FUZZ)
+    target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(fuzz_${name} PRIVATE ${folder}/replay_main.cpp)
+    add_test(NAME fuzz_${name} COMMAND fuzz_${name} ${folder}/seeds/${name})
+    set_tests_properties(fuzz_${name} PROPERTIES LABELS fuzz TIMEOUT 120)
+  endif()
 endfunction()

@@ -6,6 +6,8 @@
 // Part of no umbrella but this one: programs do not need it.
 
 #include <aioxx/testing/check_sync.hpp>
+#include <aioxx/testing/check_transport.hpp>
+#include <aioxx/testing/recording_protocol.hpp>
 #include <aioxx/testing/sequencer.hpp>
 #include <aioxx/testing/step.hpp>
 #include <aioxx/testing/test_loop.hpp>

@@ -5,7 +5,9 @@
 // memory links share, a channel is what it moves the bytes through.
 // You seldom name these: the functions of net/ make them for you.
 
+#include <aioxx/transports/child.hpp>
 #include <aioxx/transports/fd_channel.hpp>
 #include <aioxx/transports/memory.hpp>
+#include <aioxx/transports/spawn.hpp>
 #include <aioxx/transports/stream_channel.hpp>
 #include <aioxx/transports/stream_transport.hpp>

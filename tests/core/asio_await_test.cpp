@@ -113,9 +113,11 @@ TEST_CASE("sockets are read and written, and the end of stream is the error that
     scene s;
     s.run([](local_socket& a, local_socket& b) -> coro<> {
         const std::string text = "hello";
-        CHECK(co_await asio::async_write(a, asio::buffer(text), use_coro) == 5);
+        const std::size_t written = co_await asio::async_write(a, asio::buffer(text), use_coro);
+        CHECK(written == 5);
         char received[16];
-        CHECK(co_await asio::async_read(b, asio::buffer(received, 5), use_coro) == 5);
+        const std::size_t read = co_await asio::async_read(b, asio::buffer(received, 5), use_coro);
+        CHECK(read == 5);
         CHECK(std::string(received, 5) == "hello");
         a.close();
         std::error_code seen;
@@ -155,7 +157,8 @@ TEST_CASE("results may be several, only movable, or an exception", "[core]") {
 
         manual_operation<int, std::string> several;
         loop.call_soon([&] { several.finish(1, "x"); });
-        CHECK(co_await several.start(use_coro) == std::tuple<int, std::string>(1, "x"));
+        const std::tuple<int, std::string> both = co_await several.start(use_coro);
+        CHECK(both == std::tuple<int, std::string>(1, "x"));
 
         manual_operation<std::exception_ptr, int> fails;
         loop.call_soon([&] { fails.finish(std::make_exception_ptr(std::runtime_error("x")), 0); });
@@ -177,7 +180,7 @@ TEST_CASE("an operation starts when it is awaited, not before", "[core]") {
     scene s;
     read_like operation;
     {
-        auto lazy = operation.start(use_coro);
+        [[maybe_unused]] auto lazy = operation.start(use_coro);
         CHECK(operation.started == 0);
     }
     CHECK(operation.started == 0);

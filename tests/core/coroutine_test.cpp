@@ -68,18 +68,21 @@ TEST_CASE("a coroutine runs when it is awaited, not before", "[core]") {
 TEST_CASE("values, references and exceptions come through, from children that suspend and that do not", "[core]") {
     testing::test_loop loop;
     loop.run([]() -> coro<> {
-        CHECK(co_await answer() == 42);
-        CHECK(co_await answer_later() == 42);
+        const int at_once = co_await answer();
+        CHECK(at_once == 42);
+        const int later = co_await answer_later();
+        CHECK(later == 42);
         auto made = co_await makes(5);
         CHECK(*made == 5);
         int number = 1;
         int& same = co_await refers(number);
         CHECK(&same == &number);
-        CHECK(co_await converts() == "text");
+        const std::string text = co_await converts();
+        CHECK(text == "text");
         int caught = 0;
-        for (const bool later : {false, true}) {
+        for (const bool suspends : {false, true}) {
             try {
-                co_await fails(later);
+                co_await fails(suspends);
             } catch (const std::runtime_error&) {
                 ++caught;
             }

@@ -84,7 +84,8 @@ TEST_CASE("to_thread passes arguments on, by value", "[core][threads]") {
     testing::test_loop loop;
     loop.run([]() -> coro<> {
         auto join = [](std::unique_ptr<std::string> left, const std::string& right) { return *left + right; };
-        CHECK(co_await to_thread(join, std::make_unique<std::string>("a"), std::string("b")) == "ab");
+        const std::string joined = co_await to_thread(join, std::make_unique<std::string>("a"), std::string("b"));
+        CHECK(joined == "ab");
         co_await to_thread([] {});
     }());
 }
@@ -129,7 +130,8 @@ TEST_CASE("a call cancelled before it starts never runs; one that has started is
     started.cancel();
     waiting.cancel();
     loop.loop().call_soon([&] { busy.open(); });  // after the cancellations took effect
-    CHECK(loop.run([](future<int> awaited) -> coro<int> { co_return co_await awaited; }(last)) == 1);
+    const int seen = loop.run([](future<int> awaited) -> coro<int> { co_return co_await awaited; }(last));
+    CHECK(seen == 1);
     CHECK(started.cancelled());
     CHECK(waiting.cancelled());
 }

@@ -82,8 +82,10 @@ TEST_CASE("awaiting a future that is done does not suspend, twice (FU005)", "[co
         auto f = create_future<int>();
         f.set_result(3);
         running.call_soon([&ran] { ++ran; });
-        CHECK(co_await f == 3);
-        CHECK(co_await f == 3);
+        const int first = co_await f;
+        const int second = co_await f;
+        CHECK(first == 3);
+        CHECK(second == 3);
         CHECK(ran == 0);
     }(loop.loop(), other));
 }

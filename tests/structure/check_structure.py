@@ -348,7 +348,23 @@ def check_words(tree: Tree) -> Iterator[Problem]:
                 yield source.problem(number, "unfinished", "finish it, or drop the remark")
 
 
-CHECKS = [check_layers, check_confined, check_cycles, check_mirror, check_umbrellas, check_heads, check_words]
+TEST_NAME = re.compile(r'\bTEST_CASE\(\s*"((?:[^"\\]|\\.)*)"')
+
+
+def check_test_names(tree: Tree) -> Iterator[Problem]:
+    """The files of a folder become one program, in which the framework wants each name once."""
+    seen: Dict[Tuple[str, str], Source] = {}
+    for source in tree.tests.values():
+        for match in TEST_NAME.finditer(source.text):
+            first = seen.setdefault((source.folder, match.group(1)), source)
+            line = source.text.count("\n", 0, match.start()) + 1
+            if first is not source:
+                yield source.problem(line, "test name", f"rename the test: {first.path} has one of this name")
+
+
+CHECKS = [
+    check_layers, check_confined, check_cycles, check_mirror, check_umbrellas, check_heads, check_words, check_test_names
+]
 
 
 def check(root: pathlib.Path) -> List[Problem]:

@@ -140,6 +140,11 @@ class CheckStructure(unittest.TestCase):
     def test_an_unfinished_place(self):
         self.assertEqual(self.added(LOOP, "// FIX" + "ME later"), [f"{LOOP}:5: unfinished"])
 
+    def test_two_tests_of_one_name(self):
+        case = 'TEST_CASE("a name", "[buffer]") {}\n'
+        changes = {path: GOOD[path] + case for path in ["tests/buffer/find_test.cpp", "tests/buffer/view_test.cpp"]}
+        self.assertEqual(self.problems(files=changes), ["tests/buffer/view_test.cpp:3: test name"])
+
     def test_the_missing_includes_of_an_umbrella_are_written(self):
         with tempfile.TemporaryDirectory() as name:
             root = pathlib.Path(name)

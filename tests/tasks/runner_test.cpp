@@ -8,6 +8,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
@@ -229,6 +230,16 @@ TEST_CASE("RN005 a cancellation besides Ctrl-C is told apart from it", "[tasks]"
                         co_await wait_forever();
                     }()),
                     cancelled_error);
+}
+
+TEST_CASE("Ctrl-C belongs to the main thread: a runner on another one leaves it alone", "[tasks]") {
+    const default_interrupt as_in_a_program;
+    bool was_default = false;
+    std::thread([&] {
+        was_default = run([]() -> coro<bool> { co_return has_default_interrupt(); }());
+    }).join();
+    CHECK(was_default);
+    CHECK_FALSE(run([]() -> coro<bool> { co_return has_default_interrupt(); }()));
 }
 
 TEST_CASE("a program's own handler for SIGINT stays in force", "[tasks]") {

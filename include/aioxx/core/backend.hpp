@@ -2,7 +2,7 @@
 #pragma once
 
 // core/backend.hpp: what the loop needs from below: time, waiting, descriptors, signals, and a way in for
-// other threads. core/asio_backend.hpp implements it on an asio::io_context, testing/test_loop.hpp on
+// other threads. core/asio_backend.hpp implements it on an asio::io_context, testing/virtual_backend.hpp on
 // virtual time. The loop and everything above it see only this contract.
 
 #include <memory>

@@ -7,8 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <memory>
-#include <optional>
-#include <string>
+#include <thread>
 #include <utility>
 
 #include <asio/io_context.hpp>
@@ -31,11 +30,14 @@ public:
 
 namespace detail {
 
+// Static initialisation runs on the main thread.
+inline const std::thread::id main_thread = std::this_thread::get_id();
+
 // While it lives, Ctrl-C cancels a task.
 class interrupt_guard : pinned {
 public:
     interrupt_guard(event_loop& loop, state_ptr<task_base> main) : loop_(loop), main_(std::move(main)) {
-        if (!has_default_disposition()) return;
+        if (std::this_thread::get_id() != main_thread || !has_default_disposition()) return;
         auto mark = std::make_shared<bool>(false);
         interrupted_ = mark;
         loop_.add_signal_handler(SIGINT, [main = main_, mark = std::move(mark)] { *mark = main->cancel({}); });
@@ -76,8 +78,8 @@ private:
 /// Runs coroutines on a loop of its own, one after the other, and shuts the loop down in order.
 ///
 /// Ctrl-C: the first one cancels the main task; when it then ends cancelled, run throws interrupted_error, and when
-/// it returns a value all the same, run returns that. The second one ends the process. Only when SIGINT has its
-/// default disposition, so that a program's own handler stays in force.
+/// it returns a value all the same, run returns that. The second one ends the process. Only on the main thread, and
+/// only when SIGINT has its default disposition, so that a program's own handler stays in force.
 /// Asyncio: Runner. The second Ctrl-C does not unwind, because a blocked loop could not.
 /// Example:
 ///     aioxx::runner runner;

@@ -71,7 +71,7 @@ public:
     }
     void stop() override { stopped_ = true; }
 
-    /// Makes run() return when everything up to a point in time is done; nothing takes that back.
+    /// Makes run() return when everything up to a point in time is done; none makes it go on until stop().
     void set_horizon(std::optional<time_point> horizon) noexcept { horizon_ = horizon; }
 
     /// Sets how many turns one run() may take.

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -54,6 +55,17 @@ inline void make_non_blocking(int fd) {
     if (flags < 0 || ((flags & O_NONBLOCK) == 0 && ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)) {
         throw_system_error(errno, "cannot make descriptor " + std::to_string(fd) + " non-blocking");
     }
+}
+
+// A write to a pipe without a reader raises SIGPIPE, and no flag of write() prevents it. As Python does, the
+// signal is ignored by the whole process from the first such pipe on, unless the program handles it itself.
+inline void ignore_broken_pipe_signal() noexcept {
+    static const bool done = [] {
+        struct sigaction present {};
+        if (::sigaction(SIGPIPE, nullptr, &present) == 0 && present.sa_handler == SIG_DFL) ::signal(SIGPIPE, SIG_IGN);
+        return true;
+    }();
+    static_cast<void>(done);
 }
 
 template <std::size_t N>
@@ -198,7 +210,9 @@ enum class pipe_end { read, write };
 /// One end of a pipe, or a character device or FIFO.
 class pipe_channel final : public fd_channel {
 public:
-    pipe_channel(event_loop& loop, unique_fd fd, pipe_end end) : fd_channel(loop, std::move(fd)), end_(end) {}
+    pipe_channel(event_loop& loop, unique_fd fd, pipe_end end) : fd_channel(loop, std::move(fd)), end_(end) {
+        if (end == pipe_end::write) detail::ignore_broken_pipe_signal();
+    }
 
     [[nodiscard]] bool can_receive() const noexcept override { return end_ == pipe_end::read; }
     [[nodiscard]] bool can_send() const noexcept override { return end_ == pipe_end::write; }

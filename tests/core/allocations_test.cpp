@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// Steady state allocates nothing: a counting operator new below the frame pool.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include <aioxx/base/config.hpp>
+#include <aioxx/core/asio_backend.hpp>
+#include <aioxx/core/event_loop.hpp>
+#include <aioxx/core/task.hpp>
+#include <aioxx/sync/event.hpp>
+#include <aioxx/sync/lock.hpp>
+#include <aioxx/sync/queue.hpp>
+#include <aioxx/tasks/run_until_complete.hpp>
+#include <aioxx/tasks/sleep.hpp>
+#include <aioxx/testing/test_loop.hpp>
+
+#include "support/catch.hpp"
+
+// Without the pool, as under AddressSanitizer, each frame is an allocation.
+#if !defined(AIOXX_NO_FRAME_POOL)
+
+namespace {
+std::atomic<long> allocations{0};
+}
+
+void* operator new(std::size_t size) {
+    ++allocations;
+    if (void* block = std::malloc(size == 0 ? 1 : size)) return block;
+    throw std::bad_alloc();
+}
+void operator delete(void* block) noexcept { std::free(block); }
+void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+
+using namespace aioxx;
+using namespace std::chrono_literals;
+
+namespace {
+
+coro<int> answer() { co_return 42; }
+
+// Runs a coroutine's rounds twice: to warm up, and to count. Returns: what the second half allocated.
+template <class Make>
+long allocations_of(Make make) {
+    testing::test_loop loop;
+    loop.run(make(loop.loop(), 100));
+    long counted = 0;
+    loop.run([](coro<> rounds, long& into) -> coro<> {
+        const long before = allocations;
+        co_await std::move(rounds);
+        into = allocations - before;
+    }(make(loop.loop(), 1000), counted));
+    return counted;
+}
+
+}  // namespace
+
+TEST_CASE("awaiting a child coroutine allocates nothing", "[core]") {
+    CHECK(allocations_of([](event_loop&, int rounds) -> coro<> {
+        for (int round = 0; round < rounds; ++round) co_await answer();
+    }) == 0);
+}
+
+TEST_CASE("starting a task and awaiting it allocates nothing", "[core]") {
+    CHECK(allocations_of([](event_loop&, int rounds) -> coro<> {
+        for (int round = 0; round < rounds; ++round) co_await create_task(answer());
+    }) == 0);
+}
+
+TEST_CASE("call_soon and call_later with cancel allocate nothing", "[core]") {
+    CHECK(allocations_of([](event_loop& loop, int rounds) -> coro<> {
+        int calls = 0;
+        for (int round = 0; round < rounds; ++round) {
+            loop.call_soon([&calls] { ++calls; });
+            handle timer = loop.call_later(1h, [&calls] { ++calls; });
+            timer.cancel();
+            co_await sleep(0s);
+        }
+    }) == 0);
+}
+
+TEST_CASE("sleeping allocates nothing, cancelled or not", "[core]") {
+    CHECK(allocations_of([](event_loop&, int rounds) -> coro<> {
+        for (int round = 0; round < rounds; ++round) {
+            co_await sleep(0s);
+            co_await sleep(1ms);
+        }
+    }) == 0);
+}
+
+TEST_CASE("a future that is made, awaited and set allocates nothing", "[core]") {
+    CHECK(allocations_of([](event_loop& loop, int rounds) -> coro<> {
+        for (int round = 0; round < rounds; ++round) {
+            auto f = create_future<int>();
+            loop.call_soon([f] { f.set_result(1); });
+            co_await f;
+        }
+    }) == 0);
+}
+
+TEST_CASE("calls that arrive through call_soon_threadsafe allocate nothing", "[core]") {
+    CHECK(allocations_of([](event_loop& loop, int rounds) -> coro<> {
+        event arrived;
+        for (int round = 0; round < rounds; ++round) {
+            loop.call_soon_threadsafe([&arrived] { arrived.set(); });
+            co_await arrived.wait();
+            arrived.clear();
+        }
+    }) == 0);
+}
+
+TEST_CASE("handing a lock over allocates nothing", "[core]") {
+    CHECK(allocations_of([](event_loop&, int rounds) -> coro<> {
+        lock shared;
+        auto contend = [](lock& mutex, int times) -> coro<> {
+            for (int time = 0; time < times; ++time) {
+                auto guard = co_await mutex.scoped();
+                co_await sleep(0s);
+            }
+        };
+        task<> other = create_task(contend(shared, rounds));
+        co_await contend(shared, rounds);
+        co_await other;
+    }) == 0);
+}
+
+TEST_CASE("passing items through a queue allocates nothing once it has grown", "[core]") {
+    testing::test_loop loop;
+    long counted = -1;
+    loop.run([](long& into) -> coro<> {
+        queue<int> items(4);
+        auto produce = [](queue<int>& to, int count) -> coro<> {
+            for (int number = 0; number < count; ++number) co_await to.put(number);
+        };
+        task<> producer = create_task(produce(items, 1100));
+        long before = 0;
+        for (int number = 0; number < 1100; ++number) {
+            if (number == 100) before = allocations;
+            co_await items.get();
+        }
+        into = allocations - before;
+        co_await producer;
+    }(counted));
+    CHECK(counted == 0);
+}
+
+TEST_CASE("sleeping on Asio allocates nothing", "[core]") {
+    event_loop loop(std::make_unique<asio_backend>());
+    const long counted = run_until_complete(loop, []() -> coro<long> {
+        long before = 0;
+        for (int round = 0; round < 200; ++round) {
+            if (round == 100) before = allocations;
+            co_await sleep(std::chrono::microseconds(1));
+            co_await sleep(0s);
+        }
+        co_return allocations - before;
+    }());
+    CHECK(counted == 0);
+}
+
+#endif
