@@ -39,7 +39,7 @@ need_header() { # <package> <header>...: any of the headers will do
 }
 
 need_build() {
-    need_command g++ g++
+    need_command c++ g++
     need_command cmake cmake
     need_command ninja ninja-build
     need_header libasio-dev asio.hpp
@@ -110,10 +110,11 @@ install_missing() { # [--no-install]
         echo "neither root nor sudo; ask for these packages:$missing_packages" >&2
         return 1
     fi
-    as_root apt-get update -qq
+    as_root apt-get update -qq || echo "apt-get update failed; going on with the lists there are" >&2
     install_node_ws
     [ -n "$missing_packages" ] || return 0
     echo "installing with apt-get:$missing_packages"
     # shellcheck disable=SC2086
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing_packages >/dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing_packages >/dev/null || return 1
+    missing_packages=""
 }

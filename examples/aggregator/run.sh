@@ -58,8 +58,11 @@ stop_all() {
 trap stop_all EXIT
 trap 'exit 130' INT TERM
 
+# Only for use with &. A shell lets its background jobs ignore Ctrl-C; these must not.
+start() { exec env --default-signal=INT "$aggregator" "$@"; }
+
 # The hub's log goes to the terminal; what it says about itself is on stderr.
-"$aggregator" hub --listen 127.0.0.1:0 2>"$work/hub.err" &
+start hub --listen 127.0.0.1:0 2>"$work/hub.err" &
 hub=$!
 
 address=""
@@ -76,13 +79,13 @@ while [ -z "$address" ]; do
 done
 echo "hub at $address; two programs send their commands' output to it:" >&2
 
-"$aggregator" run --to "$address/demo" --agent shop \
+start run --to "$address/demo" --agent shop \
     'clock=while :; do date +%T.%N; sleep 0.5; done' \
     'count=n=0; while :; do n=$((n + 1)); echo "order $n"; sleep 0.3; done' \
     'alarm=n=0; while :; do n=$((n + 1)); echo "shelf $n is empty" >&2; sleep 1.1; done' \
     >/dev/null 2>"$work/shop.err" &
 shop=$!
-"$aggregator" run --to "$address/demo" --agent office \
+start run --to "$address/demo" --agent office \
     'files=ls -R /usr/share/doc | while read -r line; do echo "$line"; sleep 0.2; done' \
     'load=while :; do cat /proc/loadavg; sleep 1; done' \
     'month=while :; do date "+%A, %d %B"; sleep 1.7; done' \
@@ -91,8 +94,7 @@ office=$!
 
 sleep 5
 
-# Ctrl-C, first to the programs, then to the hub. A job started with & ignores SIGINT only until its program
-# installs a handler.
+# Ctrl-C, first to the programs, then to the hub.
 ok=0
 finish() { # <name> <pid>
     kill -INT "$2" 2>/dev/null || { echo "$1 ended before it was told to" >&2; ok=1; }

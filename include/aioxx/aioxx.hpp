@@ -11,6 +11,7 @@
 #include <aioxx/core.hpp>
 #include <aioxx/io.hpp>
 #include <aioxx/net.hpp>
+#include <aioxx/process.hpp>
 #include <aioxx/streams.hpp>
 #include <aioxx/sync.hpp>
 #include <aioxx/tasks.hpp>

@@ -9,6 +9,7 @@
 #include <aioxx/net/connect.hpp>
 #include <aioxx/net/fd_wait.hpp>
 #include <aioxx/net/listen.hpp>
+#include <aioxx/net/pipes.hpp>
 #include <aioxx/net/resolver.hpp>
 #include <aioxx/net/server.hpp>
 #include <aioxx/net/socket_options.hpp>

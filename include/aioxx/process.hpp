@@ -2,3 +2,6 @@
 #pragma once
 
 // process.hpp: all of process/, child programs whose input and output are streams.
+
+#include <aioxx/process/create.hpp>
+#include <aioxx/process/process.hpp>

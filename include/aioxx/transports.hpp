@@ -8,6 +8,7 @@
 #include <aioxx/transports/child.hpp>
 #include <aioxx/transports/fd_channel.hpp>
 #include <aioxx/transports/memory.hpp>
+#include <aioxx/transports/process.hpp>
 #include <aioxx/transports/spawn.hpp>
 #include <aioxx/transports/stream_channel.hpp>
 #include <aioxx/transports/stream_transport.hpp>

@@ -20,7 +20,7 @@
 
 namespace {
 
-constexpr const bench::operations* libraries[] = {&bench::raw, &bench::asio_awaitable};
+constexpr const bench::operations* libraries[] = {&bench::raw, &bench::asio_awaitable, &bench::aioxx_tasks};
 constexpr std::size_t library_count = std::size(libraries);
 
 struct operation {

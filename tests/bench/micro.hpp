@@ -34,5 +34,6 @@ constexpr std::uint64_t expected_sum(std::size_t count) {
 
 extern const operations raw;
 extern const operations asio_awaitable;
+extern const operations aioxx_tasks;
 
 }  // namespace bench

@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
-#include <vector>
 
 #include <aioxx/base/config.hpp>
 #include <aioxx/core/asio_backend.hpp>
@@ -29,13 +28,14 @@ namespace {
 std::atomic<long> allocations{0};
 }
 
-void* operator new(std::size_t size) {
+// Not inlined: g++ 12 would see malloc meet delete, and free meet new, and warn.
+[[gnu::noinline]] void* operator new(std::size_t size) {
     ++allocations;
     if (void* block = std::malloc(size == 0 ? 1 : size)) return block;
     throw std::bad_alloc();
 }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+[[gnu::noinline]] void operator delete(void* block) noexcept { std::free(block); }
+[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 
 using namespace aioxx;
 using namespace std::chrono_literals;
@@ -44,18 +44,16 @@ namespace {
 
 coro<int> answer() { co_return 42; }
 
-// Runs a coroutine's rounds twice: to warm up, and to count. Returns: what the second half allocated.
+// Runs a coroutine's rounds twice: to warm up, and to count. Returns: what the second time allocated.
 template <class Make>
 long allocations_of(Make make) {
     testing::test_loop loop;
-    loop.run(make(loop.loop(), 100));
-    long counted = 0;
-    loop.run([](coro<> rounds, long& into) -> coro<> {
+    return loop.run([](Make rounds, event_loop& running) -> coro<long> {
+        co_await rounds(running, 100);
         const long before = allocations;
-        co_await std::move(rounds);
-        into = allocations - before;
-    }(make(loop.loop(), 1000), counted));
-    return counted;
+        co_await rounds(running, 1000);
+        co_return allocations - before;
+    }(make, loop.loop()));
 }
 
 }  // namespace

@@ -353,13 +353,13 @@ TEST_NAME = re.compile(r'\bTEST_CASE\(\s*"((?:[^"\\]|\\.)*)"')
 
 def check_test_names(tree: Tree) -> Iterator[Problem]:
     """The files of a folder become one program, in which the framework wants each name once."""
-    seen: Dict[Tuple[str, str], Source] = {}
+    seen: Dict[Tuple[str, str], str] = {}
     for source in tree.tests.values():
         for match in TEST_NAME.finditer(source.text):
-            first = seen.setdefault((source.folder, match.group(1)), source)
             line = source.text.count("\n", 0, match.start()) + 1
-            if first is not source:
-                yield source.problem(line, "test name", f"rename the test: {first.path} has one of this name")
+            first = seen.setdefault((source.folder, match.group(1)), f"{source.path}:{line}")
+            if first != f"{source.path}:{line}":
+                yield source.problem(line, "test name", f"rename the test: {first} has this name")
 
 
 CHECKS = [

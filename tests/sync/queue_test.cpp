@@ -292,6 +292,7 @@ TEST_CASE("an immediate shutdown drops the items and lets join end (QU010)", "[s
     task<> late_joining = create_task(loop.loop(), [](queue<int>& jobs) -> coro<> { co_await jobs.join(); }(q));
     q.shutdown(true);
     CHECK(q.unfinished() == 0);
+    CHECK(q.qsize() == 0);  // also what had been given to the getter is gone
     loop.settle();
     CHECK(getter.result() == "shut down");
     CHECK(joining.done());

@@ -419,7 +419,13 @@ inline void event_loop::flush_all() {
 }
 
 inline void event_loop::end_turn() {
+    time_point deadline{};
     for (int batches = 0; batches < budget_.batches && !(stopping_ && batches > 0); ++batches) {
+        if (batches % turn_budget::batches_between_looks == turn_budget::batches_between_looks - 1) {
+            const time_point now = time();
+            if (deadline == time_point{}) deadline = add_saturated(now, budget_.time);
+            if (now > deadline) break;
+        }
         if (ready_.empty()) {
             if (flushes_.empty()) break;
             flush_all();

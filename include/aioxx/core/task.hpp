@@ -4,6 +4,7 @@
 // core/task.hpp: task<T>, the handle of a coroutine that the loop drives, and create_task, which makes one.
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <aioxx/core/coroutine.hpp>
@@ -21,7 +22,7 @@ class task_state final : public outcome_state<T, task_base> {
     using handle_type = typename coro<T>::handle_type;
 
 public:
-    task_state(event_loop& loop, handle_type root, std::string name) : base(loop, root, std::move(name)) {
+    task_state(event_loop& loop, handle_type root, std::string_view name) : base(loop, root, name) {
         root.promise().task = this;
     }
 
@@ -53,7 +54,7 @@ public:
     explicit task(state_ptr<detail::task_state<T>> state) noexcept : base(std::move(state)) {}
 
     [[nodiscard]] std::string name() const { return this->checked().name(); }
-    void set_name(std::string name) const { this->checked().set_name(std::move(name)); }
+    void set_name(std::string_view name) const { this->checked().set_name(name); }
     [[nodiscard]] int cancelling() const { return this->checked().cancelling(); }
     int uncancel() const { return this->checked().uncancel(); }
 };
@@ -62,18 +63,18 @@ public:
 ///
 /// Errors: invalid_state_error when the loop is closed; std::invalid_argument for an empty coroutine.
 template <class T>
-task<T> create_task(event_loop& loop, coro<T> coroutine, std::string name = {}) {
+task<T> create_task(event_loop& loop, coro<T>&& coroutine, std::string_view name = {}) {
     loop.require_open("create_task");
     if (!coroutine) throw std::invalid_argument("create_task: the coroutine was already awaited or moved from");
-    return task<T>(state_ptr(new detail::task_state<T>(loop, coroutine.release(), std::move(name))));
+    return task<T>(state_ptr(new detail::task_state<T>(loop, coroutine.release(), name)));
 }
 
 /// Starts a coroutine as a task of the running loop (asyncio: create_task).
 ///
 /// Parameters: `name` for reports; empty gives "Task-N".
 template <class T>
-task<T> create_task(coro<T> coroutine, std::string name = {}) {
-    return create_task(get_running_loop(), std::move(coroutine), std::move(name));
+task<T> create_task(coro<T>&& coroutine, std::string_view name = {}) {
+    return create_task(get_running_loop(), std::move(coroutine), name);
 }
 
 /// The task whose code runs now, or null in a callback (asyncio: current_task).

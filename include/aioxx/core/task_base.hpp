@@ -6,7 +6,9 @@
 
 #include <coroutine>
 #include <exception>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <aioxx/core/coroutine.hpp>
@@ -21,8 +23,9 @@ public:
     static constexpr const char* kind = "task";
 
     /// Its name: the given one or "Task-N" with the loop's own count (asyncio: get_name).
-    [[nodiscard]] std::string name() const { return name_.empty() ? "Task-" + std::to_string(number_) : name_; }
-    void set_name(std::string name) { name_ = std::move(name); }
+    [[nodiscard]] std::string name() const { return name_ ? *name_ : "Task-" + std::to_string(number_); }
+    /// Parameters: `name` empty goes back to "Task-N".
+    void set_name(std::string_view name) { name_ = name.empty() ? nullptr : std::make_unique<std::string>(name); }
     /// Counts the tasks of a loop, from 1.
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
 
@@ -53,8 +56,9 @@ public:
     }
 
 protected:
-    task_base(event_loop& loop, std::coroutine_handle<> root, std::string name)
-        : future_base(loop), task_context(root), number_(loop.next_task_number()), name_(std::move(name)) {
+    task_base(event_loop& loop, std::coroutine_handle<> root, std::string_view name)
+        : future_base(loop), task_context(root), number_(loop.next_task_number()) {
+        if (!name.empty()) set_name(name);
         add_reference();  // the loop's
         loop.attach(static_cast<loop_task&>(*this));
         loop.schedule(*this);
@@ -108,7 +112,7 @@ private:
     }
 
     std::uint64_t number_;
-    std::string name_;
+    std::unique_ptr<std::string> name_;  // null for "Task-N": most tasks have no other
 };
 
 }  // namespace aioxx

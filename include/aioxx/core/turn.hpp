@@ -6,7 +6,10 @@
 // that became ready through it, and then the flush: everything that was written to goes out together, which
 // is what makes an echo cost three system calls and many small writes one.
 
+#include <chrono>
+
 #include <aioxx/base/intrusive_list.hpp>
+#include <aioxx/core/clock.hpp>
 
 namespace aioxx {
 
@@ -23,11 +26,12 @@ protected:
     ~flush_node() = default;
 };
 
-/// Limits of a turn.
+/// Limits of a turn. What is ready beyond them waits for the next turn, after a look at the descriptors, so that
+/// callbacks which reschedule themselves cannot starve them. The look costs about as much as twenty callbacks.
 struct turn_budget {
-    /// Batches of callbacks run in one turn; what is ready then waits for the next turn, after a look at the
-    /// descriptors, so that callbacks which reschedule themselves cannot starve them.
-    int batches = 64;
+    int batches = 4096;                                    ///< of callbacks, at most
+    duration time = std::chrono::microseconds(100);        ///< looked at now and then
+    static constexpr int batches_between_looks = 64;
 };
 
 }  // namespace aioxx

@@ -54,12 +54,12 @@ using made_protocol = typename std::invoke_result_t<Factory&>::element_type;
 /// How to connect.
 struct connect_options {
     int family = AF_UNSPEC;                  ///< restricts the addresses tried
-    std::optional<endpoint> local_address;   ///< bound before connecting; its port may be 0
-    std::optional<duration> timeout;         ///< for look-up and connecting together; none waits as the system does
+    std::optional<endpoint> local_address = {};  ///< bound before connecting; its port may be 0
+    std::optional<duration> timeout = {};    ///< for look-up and connecting together; none waits as the system does
     /// The next address is tried after this time without an answer; none tries strictly one after the other.
     std::optional<duration> happy_eyeballs_delay = std::chrono::milliseconds(250);
     std::size_t interleave = 1;              ///< addresses of the first family before the others take turns
-    socket_options options;
+    socket_options options = {};
 };
 
 /// No address of a host could be connected to. Lists every attempt.

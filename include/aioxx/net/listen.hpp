@@ -38,7 +38,7 @@ struct listen_options {
     bool start_serving = true;         ///< accept at once
     bool cleanup_socket = true;        ///< remove a Unix socket's file on close
     std::size_t max_connections = 0;   ///< more wait in the system's queue; 0 is no limit
-    socket_options options;            ///< of each accepted connection
+    socket_options options = {};       ///< of each accepted connection
 };
 
 namespace detail {

@@ -94,7 +94,11 @@ private:
     static void first_come_first_served() {
         scene s(3);
         require(s.served.empty(), "nobody is served before something is given", s);
-        for (int round = 0; round < 3; ++round) s.at_once([&s] { s.subject->give(); });
+        for (std::size_t round = 1; round <= 3; ++round) {
+            s.at_once([&s] { s.subject->give(); });
+            require(s.served.size() == (Subject::kind == sync_kind::everybody ? 3 : round),
+                    "each thing given serves one waiter, or everybody", s);
+        }
         require(s.served == std::vector<std::size_t>{0, 1, 2}, "waiters are served in the order they came", s);
 
         if (Subject::kind == sync_kind::one) return;
@@ -123,11 +127,13 @@ private:
     static void nobody_overtakes() {
         if (Subject::kind == sync_kind::everybody) return;
         scene s(1);
-        s.at_once([&s] {
-            s.add();               // scheduled before the waiter is woken, so it runs first
+        std::size_t left = 1;
+        s.at_once([&] {
+            s.add();  // scheduled before the waiter is woken, so it runs first
             s.subject->give();
-            require(s.subject->left() == 0, "what was given to a waiter is spoken for", s);
+            left = s.subject->left();
         });
+        require(left == 0, "what was given to a waiter is spoken for", s);
         require(s.served == std::vector<std::size_t>{0}, "a newcomer does not overtake a woken waiter", s);
     }
 
