@@ -84,9 +84,9 @@ as_root() {
 install_node_ws() {
     case " $missing_packages " in *" node-ws "*) ;; *) return 0 ;; esac
     command -v npm >/dev/null 2>&1 || return 0
-    if ! apt-get install -s node-ws >/dev/null 2>&1 || apt-get install -s node-ws | grep -q '^Remv'; then
+    if ! _plan=$(apt-get install -s node-ws 2>/dev/null) || echo "$_plan" | grep -q -e '^Remv ' -e '^Inst nodejs \['; then
         echo "installing with npm into build/node: ws"
-        npm install --silent --no-fund --no-audit --prefix build/node ws@8
+        npm install --silent --no-fund --no-audit --prefix build/node ws@8 || return 1
         _rest=""
         for _package in $missing_packages; do
             [ "$_package" = node-ws ] || _rest="$_rest $_package"
@@ -111,10 +111,11 @@ install_missing() { # [--no-install]
         return 1
     fi
     as_root apt-get update -qq || echo "apt-get update failed; going on with the lists there are" >&2
-    install_node_ws
+    install_node_ws || return 1
     [ -n "$missing_packages" ] || return 0
     echo "installing with apt-get:$missing_packages"
     # shellcheck disable=SC2086
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing_packages >/dev/null || return 1
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends --no-remove \
+        $missing_packages >/dev/null || return 1
     missing_packages=""
 }

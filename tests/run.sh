@@ -21,5 +21,10 @@ need_peers
 install_missing $install
 
 cmake --preset dev
-cmake --build --preset dev
-exec ctest --preset dev "$@"
+
+# A file that does not compile must not hide what the other tests say.
+failed=0
+cmake --build --preset dev -- -k 0 || failed=1
+[ $failed -eq 0 ] || echo "the build failed (see above); the tests that could be built follow" >&2
+ctest --preset dev "$@" || failed=1
+exit $failed

@@ -9,4 +9,5 @@
 #include <aioxx/sync/event.hpp>
 #include <aioxx/sync/lock.hpp>
 #include <aioxx/sync/queue.hpp>
+#include <aioxx/sync/semaphore.hpp>
 #include <aioxx/sync/wait_queue.hpp>

@@ -79,6 +79,7 @@ NO_TEST: Dict[str, str] = {
 
 # Tests without a header of the same name, in the folders that mirror include/aioxx.
 NO_HEADER: Dict[str, str] = {
+    "core/allocations_test.cpp": "a property of the core as a whole: the steady state allocates nothing",
     "tasks/await_stack_test.cpp": "a property of coroutines as a whole: the stack stays bounded",
     "websocket/proto/autobahn_test.cpp": "the public list of protocol cases",
     "websocket/proto/garbage_test.cpp": "random input to all parsers",

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// io/datagram_transport.hpp: the interface of datagram transports.
+// io/datagram_transport.hpp: the interface of datagram transports. The rules of io/transport.hpp hold, except
+// that nothing is corked or joined: each sendto is one datagram, tried at once.
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 
 #include <aioxx/buffer/bytes_view.hpp>
@@ -13,23 +15,38 @@
 
 namespace aioxx {
 
-/// Sends and receives datagrams (asyncio: DatagramTransport). The rules of io/transport.hpp hold.
+/// Sends and receives datagrams.
+///
+/// Asyncio: DatagramTransport; the water marks are part of the interface here.
 class datagram_transport : public virtual base_transport {
 public:
-    /// Sends one datagram, an empty one included; queues a copy when the system is full.
+    /// Sends one datagram, an empty one included.
     ///
-    /// Parameters: `to` the receiver; nothing on a connected endpoint means its peer.
-    /// Errors: std::invalid_argument for another receiver than the peer of a connected endpoint, or for none on an
-    /// unconnected one. What the system says comes as error_received.
+    /// Parameters: `to` the receiver; nothing means the peer of a connected endpoint.
+    /// Lifetime: when the system has no room the datagram is copied and queued with its receiver; `data` is
+    /// the caller's again when it returns.
+    /// Ordering: may call pause_writing inline. What the system refuses is told by error_received, scheduled,
+    /// and the endpoint stays usable; the datagrams queued behind it are sent.
+    /// Errors: std::invalid_argument for another receiver than the peer of a connected endpoint, or for none
+    /// on one that is not connected. When closing it is dropped and counted, see dropped_writes.
     virtual void sendto(bytes_view data, const std::optional<endpoint>& to = std::nullopt) = 0;
 
-    /// Ends the endpoint at once; what is queued is lost. Idempotent.
+    /// Ends the endpoint at once; what is queued is lost. Idempotent; overtakes a close().
+    ///
+    /// Ordering: connection_lost is scheduled, its reason null; no other callback comes before it.
     virtual void abort() = 0;
 
-    /// Water marks of the queue, in bytes of payload plus 8 for each datagram.
+    /// Sets the water marks of the queue, as write_transport::set_write_buffer_limits does.
+    ///
+    /// Errors: std::invalid_argument naming both values when low is above high or one is negative.
     virtual void set_write_buffer_limits(write_limits_request limits) = 0;
     [[nodiscard]] virtual write_buffer_limits get_write_buffer_limits() const noexcept = 0;
+
+    /// What is queued: bytes of payload, plus 8 for each datagram, so that empty ones count too.
     [[nodiscard]] virtual std::size_t get_write_buffer_size() const noexcept = 0;
+
+    /// Datagrams that were dropped because the endpoint was closing or closed.
+    [[nodiscard]] virtual std::uint64_t dropped_writes() const noexcept = 0;
 };
 
 }  // namespace aioxx

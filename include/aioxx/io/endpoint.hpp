@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// io/endpoint.hpp: the address of one end of a channel: IPv4, IPv6, a Unix path, an abstract Unix name, or none.
-// A value; POSIX (it is a sockaddr with its length).
+// io/endpoint.hpp: the address of one end of a channel: IPv4, IPv6, a Unix path, an abstract Unix name, or
+// none. A value over a sockaddr with its length, in one canonical form: equal addresses are equal bytes,
+// whether they come from the system, from the resolver or from text. POSIX. Names are looked up elsewhere
+// (net/resolver.hpp).
 
+#include <algorithm>
+#include <charconv>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <iosfwd>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -22,149 +28,283 @@
 
 namespace aioxx {
 
-/// An address (asyncio: the tuples and strings of sockname and peername).
+/// An address.
+///
+/// Asyncio: the tuples and strings of sockname and peername. Here the scope of an IPv6 address is part of
+/// host().
 class endpoint {
 public:
     /// No address.
     endpoint() noexcept = default;
-    endpoint(const sockaddr* address, socklen_t size) noexcept
-        : size_(size < sizeof storage_ ? size : static_cast<socklen_t>(sizeof storage_)) {
-        std::memcpy(&storage_, address, size_);
+
+    /// From what the system or the resolver gave.
+    ///
+    /// Parameters: `size` of what lies at `address`; 0 is no address, and what is beyond a sockaddr_storage
+    /// is cut off.
+    endpoint(const sockaddr* address, socklen_t size) noexcept {
+        size_ = std::min<socklen_t>(size, sizeof address_);
+        if (size_ != 0) std::memcpy(&address_, address, size_);
+        normalize();
     }
 
-    /// From a numeric IPv4 or IPv6 address ("127.0.0.1", "::1", "fe80::1%eth0"). Nothing when it is none.
-    [[nodiscard]] static std::optional<endpoint> try_from_ip(std::string_view host, std::uint16_t port) {
-        const std::size_t percent = host.find('%');
-        const std::string address(host.substr(0, percent));
-        sockaddr_in v4{};
-        if (percent == std::string_view::npos && ::inet_pton(AF_INET, address.c_str(), &v4.sin_addr) == 1) {
-            v4.sin_family = AF_INET;
-            v4.sin_port = htons(port);
-            return endpoint(reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
-        }
-        sockaddr_in6 v6{};
-        if (::inet_pton(AF_INET6, address.c_str(), &v6.sin6_addr) != 1) return std::nullopt;
-        v6.sin6_family = AF_INET6;
-        v6.sin6_port = htons(port);
-        if (percent != std::string_view::npos) {
-            v6.sin6_scope_id = ::if_nametoindex(std::string(host.substr(percent + 1)).c_str());
-            if (v6.sin6_scope_id == 0) return std::nullopt;
-        }
-        return endpoint(reinterpret_cast<const sockaddr*>(&v6), sizeof v6);
-    }
+    // ---- from text ----
 
-    /// Errors: std::invalid_argument when the host is not a numeric address.
+    /// From a numeric IPv4 or IPv6 address ("127.0.0.1", "::1") with its scope, if any ("fe80::1%eth0",
+    /// "fe80::1%2").
+    ///
+    /// Returns: nothing when it is none, a host's name for example, or when there is no such interface.
+    [[nodiscard]] static std::optional<endpoint> try_from_ip(std::string_view host, std::uint16_t port);
+
+    /// As above. Errors: std::invalid_argument naming the text when it is not a numeric address.
     [[nodiscard]] static endpoint from_ip(std::string_view host, std::uint16_t port) {
         if (const auto address = try_from_ip(host, port)) return *address;
-        throw std::invalid_argument("expected a numeric IPv4 or IPv6 address, got \"" + std::string(host) + "\"");
+        throw std::invalid_argument("expected a numeric IPv4 or IPv6 address, got \"" + std::string(host) +
+                                    "\"");
     }
 
-    /// From a Unix path; a leading NUL makes it an abstract name.
+    /// From the path of a Unix socket; a leading NUL makes it an abstract name (Linux), as in asyncio.
     ///
-    /// Errors: std::invalid_argument for an empty path or one that does not fit (107 bytes).
-    [[nodiscard]] static endpoint from_path(std::string_view path) {
-        sockaddr_un address{};
-        if (path.empty() || path.size() >= sizeof address.sun_path) {
-            throw std::invalid_argument("the path of a Unix socket must have 1 to " +
-                                        std::to_string(sizeof address.sun_path - 1) + " bytes, got " +
-                                        std::to_string(path.size()));
-        }
-        address.sun_family = AF_UNIX;
-        std::memcpy(address.sun_path, path.data(), path.size());
-        const std::size_t ending = path.front() == '\0' ? 0 : 1;
-        return endpoint(reinterpret_cast<const sockaddr*>(&address),
-                        static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + ending));
-    }
+    /// Errors: std::invalid_argument when it is empty, does not fit (107 bytes, on Linux), or is a path with
+    /// a NUL.
+    [[nodiscard]] static endpoint from_path(std::string_view path);
+
+    /// From the text that to_string makes: "127.0.0.1:80", "[::1]:80", "unix:/run/x", "unix:@name".
+    ///
+    /// Errors: std::invalid_argument naming the text and what was expected. Host names are not looked up.
+    [[nodiscard]] static endpoint parse(std::string_view text);
+
+    // ---- from a socket ----
 
     /// Our end of a socket, or nothing when the system does not know it.
     [[nodiscard]] static std::optional<endpoint> local_of(int fd) noexcept { return ask(::getsockname, fd); }
-    /// The other end of a connected socket.
+    /// The other end of a connected socket, or nothing.
     [[nodiscard]] static std::optional<endpoint> peer_of(int fd) noexcept { return ask(::getpeername, fd); }
 
-    /// AF_INET, AF_INET6, AF_UNIX, or AF_UNSPEC for no address.
-    [[nodiscard]] int family() const noexcept { return size_ == 0 ? AF_UNSPEC : storage_.ss_family; }
-    [[nodiscard]] const sockaddr* data() const noexcept { return reinterpret_cast<const sockaddr*>(&storage_); }
+    // ---- for system calls ----
+
+    [[nodiscard]] const sockaddr* data() const noexcept { return &address_.any; }
+    /// In bytes; 0 for no address.
     [[nodiscard]] socklen_t size() const noexcept { return size_; }
 
-    /// The numeric address with its scope, empty for Unix.
-    [[nodiscard]] std::string host() const {
-        char text[INET6_ADDRSTRLEN] = "";
-        if (family() == AF_INET) ::inet_ntop(AF_INET, &v4().sin_addr, text, sizeof text);
-        if (family() != AF_INET6) return text;
-        ::inet_ntop(AF_INET6, &v6().sin6_addr, text, sizeof text);
-        char name[IF_NAMESIZE];
-        if (v6().sin6_scope_id == 0) return text;
-        return std::string(text) + "%" +
-               (::if_indextoname(v6().sin6_scope_id, name) != nullptr ? name : std::to_string(v6().sin6_scope_id));
-    }
+    // ---- parts ----
 
-    /// The port; 0 for Unix.
+    /// AF_INET, AF_INET6, AF_UNIX, another one of the system's, or AF_UNSPEC for no address.
+    [[nodiscard]] int family() const noexcept { return address_.any.sa_family; }
+
+    /// The numeric address, with the scope of an IPv6 one ("fe80::1%eth0"), so that from_ip takes it back.
+    /// Empty for all other families.
+    [[nodiscard]] std::string host() const;
+
+    /// The port; 0 when the family has none.
     [[nodiscard]] std::uint16_t port() const noexcept {
-        if (family() == AF_INET) return ntohs(v4().sin_port);
-        return family() == AF_INET6 ? ntohs(v6().sin6_port) : std::uint16_t{0};
+        if (family() == AF_INET) return ntohs(address_.v4.sin_port);
+        return family() == AF_INET6 ? ntohs(address_.v6.sin6_port) : std::uint16_t{0};
     }
+    /// The same address with another port; unchanged when the family has none.
     [[nodiscard]] endpoint with_port(std::uint16_t port) const noexcept {
         endpoint changed = *this;
-        if (family() == AF_INET) reinterpret_cast<sockaddr_in*>(&changed.storage_)->sin_port = htons(port);
-        if (family() == AF_INET6) reinterpret_cast<sockaddr_in6*>(&changed.storage_)->sin6_port = htons(port);
+        if (family() == AF_INET) changed.address_.v4.sin_port = htons(port);
+        if (family() == AF_INET6) changed.address_.v6.sin6_port = htons(port);
         return changed;
     }
 
-    /// The Unix path, or the abstract name without its NUL; empty otherwise and for an unnamed socket.
+    /// The number of the interface that an IPv6 address is meant for, and its flow label with the traffic
+    /// class; 0 when there is none.
+    [[nodiscard]] std::uint32_t scope_id() const noexcept {
+        return family() == AF_INET6 ? address_.v6.sin6_scope_id : 0;
+    }
+    [[nodiscard]] std::uint32_t flow_info() const noexcept {
+        return family() == AF_INET6 ? ntohl(address_.v6.sin6_flowinfo) : 0;
+    }
+
+    /// The path of a Unix socket, or its abstract name without the NUL in front; empty for an unnamed one and
+    /// for all other families.
+    ///
+    /// Lifetime: points into the endpoint.
     [[nodiscard]] std::string_view path() const noexcept {
-        const std::string_view whole = unix_name();
-        if (whole.empty()) return whole;
-        return whole.front() == '\0' ? whole.substr(1) : whole.substr(0, whole.find('\0'));
+        const std::string_view name = unix_name();
+        return is_abstract() ? name.substr(1) : name.substr(0, name.find('\0'));
     }
-    [[nodiscard]] bool is_abstract() const noexcept { return !unix_name().empty() && unix_name().front() == '\0'; }
+    [[nodiscard]] bool is_abstract() const noexcept { return unix_name().starts_with('\0'); }
 
-    friend bool operator==(const endpoint& a, const endpoint& b) noexcept { return (a <=> b) == 0; }
+    /// A total order for use in maps and sets, not a numeric one.
     friend std::strong_ordering operator<=>(const endpoint& a, const endpoint& b) noexcept {
-        if (a.size_ != b.size_) return a.size_ <=> b.size_;
-        return std::memcmp(&a.storage_, &b.storage_, a.size_) <=> 0;
+        return a.bytes() <=> b.bytes();
     }
+    friend bool operator==(const endpoint& a, const endpoint& b) noexcept { return a.bytes() == b.bytes(); }
 
-    /// "127.0.0.1:80", "[::1]:80", "unix:/run/x", "unix:@name", "unix:" for an unnamed one.
-    friend std::string to_string(const endpoint& address) {
-        switch (address.family()) {
-            case AF_INET:
-                return address.host() + ":" + std::to_string(address.port());
-            case AF_INET6:
-                return "[" + address.host() + "]:" + std::to_string(address.port());
-            case AF_UNIX:
-                return std::string("unix:") + (address.is_abstract() ? "@" : "") + std::string(address.path());
-            default:
-                return "no address";
-        }
+    /// "127.0.0.1:80", "[::1]:80", "unix:/run/x", "unix:@name", "unix:" for an unnamed one; "no address";
+    /// "family 16" for one that this class does not know.
+    friend std::string to_string(const endpoint& address) { return address.text(); }
+
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                                        const endpoint& address) {
+        return out << address.text();
     }
 
 private:
+    friend struct std::hash<endpoint>;
+
+    static constexpr std::size_t unix_header = offsetof(sockaddr_un, sun_path);
+    static constexpr std::size_t unix_room = sizeof(sockaddr_un) - unix_header;
+
     template <class Call>
     static std::optional<endpoint> ask(Call call, int fd) noexcept {
-        endpoint answer;
-        socklen_t size = sizeof answer.storage_;
-        if (call(fd, reinterpret_cast<sockaddr*>(&answer.storage_), &size) != 0) return std::nullopt;
-        answer.size_ = size;
-        return answer;
+        sockaddr_storage answer{};
+        socklen_t size = sizeof answer;
+        auto* address = reinterpret_cast<sockaddr*>(&answer);
+        if (call(fd, address, &size) != 0) return std::nullopt;
+        return endpoint(address, size);
     }
 
-    [[nodiscard]] const sockaddr_in& v4() const noexcept { return *reinterpret_cast<const sockaddr_in*>(&storage_); }
-    [[nodiscard]] const sockaddr_in6& v6() const noexcept { return *reinterpret_cast<const sockaddr_in6*>(&storage_); }
+    void normalize() noexcept;
+    [[nodiscard]] std::string text() const;
+
+    [[nodiscard]] bool is_ip() const noexcept { return family() == AF_INET || family() == AF_INET6; }
+    // With the NUL in front of an abstract name, and the one behind a path.
     [[nodiscard]] std::string_view unix_name() const noexcept {
-        constexpr std::size_t header = offsetof(sockaddr_un, sun_path);
-        if (family() != AF_UNIX || size_ <= header) return {};
-        return {reinterpret_cast<const char*>(&storage_) + header, size_ - header};
+        if (family() != AF_UNIX || size_ <= unix_header) return {};
+        return {address_.local.sun_path, size_ - unix_header};
+    }
+    [[nodiscard]] std::string_view bytes() const noexcept {
+        return {reinterpret_cast<const char*>(&address_), size_};
     }
 
-    sockaddr_storage storage_{};
-    socklen_t size_ = 0;  // of what is used; 0 for no address
+    union {
+        sockaddr_storage storage;  // the largest, and so the one that is zeroed
+        sockaddr any;
+        sockaddr_in v4;
+        sockaddr_in6 v6;
+        sockaddr_un local;
+    } address_{};
+    socklen_t size_ = 0;  // of what is used; the bytes behind it are zero
 };
+
+// ---- definitions ----
+
+// Systems and programs differ in padding, and in whether the size covers the NUL behind a path.
+inline void endpoint::normalize() noexcept {
+    if (family() == AF_INET) {
+        std::fill(std::begin(address_.v4.sin_zero), std::end(address_.v4.sin_zero), std::uint8_t{0});
+        size_ = sizeof address_.v4;
+    } else if (family() == AF_INET6) {
+        size_ = sizeof address_.v6;
+    } else if (family() == AF_UNIX && !unix_name().empty() && !is_abstract()) {
+        const std::size_t length = std::min(path().size(), unix_room);
+        size_ = static_cast<socklen_t>(unix_header + std::min(length + 1, unix_room));
+    } else if (family() == AF_UNSPEC) {
+        size_ = 0;
+    }
+    std::memset(reinterpret_cast<char*>(&address_) + size_, 0, sizeof address_ - size_);
+}
+
+inline std::optional<endpoint> endpoint::try_from_ip(std::string_view host, std::uint16_t port) {
+    // inet_pton takes C strings: what stands behind a NUL must not go unseen.
+    if (host.find('\0') != std::string_view::npos) return std::nullopt;
+    const std::size_t percent = host.find('%');
+    const std::string address(host.substr(0, percent));
+    endpoint made;
+    if (percent == std::string_view::npos &&
+        ::inet_pton(AF_INET, address.c_str(), &made.address_.v4.sin_addr) == 1) {
+        made.address_.v4.sin_family = AF_INET;
+        made.size_ = sizeof made.address_.v4;
+        return made.with_port(port);
+    }
+    if (::inet_pton(AF_INET6, address.c_str(), &made.address_.v6.sin6_addr) != 1) return std::nullopt;
+    made.address_.v6.sin6_family = AF_INET6;
+    made.size_ = sizeof made.address_.v6;
+    if (percent != std::string_view::npos) {
+        const std::string scope(host.substr(percent + 1));
+        std::uint32_t number = ::if_nametoindex(scope.c_str());
+        if (number == 0) {
+            const char* end = scope.data() + scope.size();
+            if (std::from_chars(scope.data(), end, number).ptr != end || number == 0) return std::nullopt;
+        }
+        made.address_.v6.sin6_scope_id = number;
+    }
+    return made.with_port(port);
+}
+
+inline endpoint endpoint::from_path(std::string_view path) {
+    const bool is_abstract = path.starts_with('\0');
+    // A path keeps room for the NUL behind it, an abstract name has none.
+    const std::size_t most = is_abstract ? unix_room : unix_room - 1;
+    if (path.empty() || path.size() > most) {
+        throw std::invalid_argument("the path of a Unix socket must have 1 to " + std::to_string(most) +
+                                    " bytes, got " + std::to_string(path.size()) + ": \"" +
+                                    std::string(path) + "\"");
+    }
+    if (!is_abstract && path.find('\0') != std::string_view::npos) {
+        throw std::invalid_argument("the path of a Unix socket must not contain a NUL, got one behind \"" +
+                                    std::string(path.substr(0, path.find('\0'))) + "\"");
+    }
+    endpoint made;
+    made.address_.local.sun_family = AF_UNIX;
+    std::memcpy(made.address_.local.sun_path, path.data(), path.size());
+    made.size_ = static_cast<socklen_t>(unix_header + path.size() + (is_abstract ? 0 : 1));
+    return made;
+}
+
+inline endpoint endpoint::parse(std::string_view text) {
+    constexpr std::string_view unix_prefix = "unix:";
+    if (text.starts_with(unix_prefix)) {
+        std::string path(text.substr(unix_prefix.size()));
+        if (path.starts_with('@')) path.front() = '\0';
+        return from_path(path);
+    }
+    const std::size_t colon = text.rfind(':');
+    std::string_view host = text.substr(0, colon);
+    const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
+    if (bracketed) host = host.substr(1, host.size() - 2);
+    const bool is_v6 = host.find(':') != std::string_view::npos;
+    if (colon != std::string_view::npos && bracketed == is_v6) {
+        std::uint16_t port = 0;
+        const char* end = text.data() + text.size();
+        const auto number = std::from_chars(text.data() + colon + 1, end, port);
+        const auto address = try_from_ip(host, port);
+        if (number.ec == std::errc() && number.ptr == end && address) return *address;
+    }
+    throw std::invalid_argument(
+        "expected an address like 127.0.0.1:80, [::1]:80, unix:/run/socket or unix:@name, got \"" +
+        std::string(text) + "\"");
+}
+
+inline std::string endpoint::host() const {
+    if (!is_ip()) return {};
+    char digits[INET6_ADDRSTRLEN] = "";
+    const void* number = &address_.v6.sin6_addr;
+    if (family() == AF_INET) number = &address_.v4.sin_addr;
+    std::string made = ::inet_ntop(family(), number, digits, sizeof digits);
+    if (scope_id() != 0) {
+        char name[IF_NAMESIZE];
+        const bool known = ::if_indextoname(scope_id(), name) != nullptr;
+        made += "%" + (known ? std::string(name) : std::to_string(scope_id()));
+    }
+    return made;
+}
+
+inline std::string endpoint::text() const {
+    switch (family()) {
+        case AF_INET:
+            return host() + ":" + std::to_string(port());
+        case AF_INET6:
+            return "[" + host() + "]:" + std::to_string(port());
+        case AF_UNIX:
+            return std::string("unix:") + (is_abstract() ? "@" : "") + std::string(path());
+        case AF_UNSPEC:
+            return "no address";
+        default:
+            return "family " + std::to_string(family());
+    }
+}
 
 }  // namespace aioxx
 
+/// So that endpoints can be keys of unordered containers.
 template <>
 struct std::hash<aioxx::endpoint> {
     std::size_t operator()(const aioxx::endpoint& address) const noexcept {
-        return std::hash<std::string_view>()({reinterpret_cast<const char*>(address.data()), address.size()});
+        return std::hash<std::string_view>()(address.bytes());
     }
 };

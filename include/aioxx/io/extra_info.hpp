@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// io/extra_info.hpp: facts about a channel, by typed keys instead of names.
-// A key is a constexpr object; a transport answers for the keys it knows and passes the others down. Anybody may
-// define keys of his own.
+// io/extra_info.hpp: facts about a channel, by typed keys instead of names that are looked up. A key is a
+// constexpr object with the type of its value. The question travels from the outermost transport down to the
+// channel; the first that knows answers, so that a wrapper inherits what lies below it and may override it.
+// Anybody may define keys, next to the transport that answers for them:
+//
+//     inline constexpr aioxx::extra_info_key<std::string> greeting{"greeting"};
+//
+//     bool query_extra_info(aioxx::extra_info_query& query) const override {
+//         return query.answer(greeting, greeting_) || below_->query_extra_info(query);
+//     }
 
 #include <optional>
 #include <utility>
@@ -11,14 +18,15 @@
 #include <sys/types.h>
 
 #include <aioxx/io/endpoint.hpp>
+#include <aioxx/io/transport_socket.hpp>
 
 namespace aioxx {
 
-/// Names one fact of a type. Compared by address: define it once, inline constexpr.
+/// Names one fact and its type. Compared by address: define it once, as an inline constexpr variable.
 template <class T>
 struct extra_info_key {
     using value_type = T;
-    const char* name;
+    const char* name;  // for reports only; two keys of one name are two keys
 
     constexpr explicit extra_info_key(const char* text) noexcept : name(text) {}
     extra_info_key(const extra_info_key&) = delete;
@@ -28,11 +36,14 @@ struct extra_info_key {
 /// A question for one fact, on its way down through the transports.
 class extra_info_query {
 public:
-    /// Answers when the question is for this key. Returns: whether it was.
+    /// Answers when the question is for this key.
+    ///
+    /// Parameters: `value` what a T can be made of.
+    /// Returns: whether it was for this key, and is answered.
     template <class T, class Value>
     bool answer(const extra_info_key<T>& key, Value&& value) {
         if (&key != key_) return false;
-        *static_cast<std::optional<T>*>(answer_) = std::forward<Value>(value);
+        static_cast<std::optional<T>*>(answer_)->emplace(std::forward<Value>(value));
         return true;
     }
 
@@ -42,11 +53,14 @@ private:
 
     extra_info_query(const void* key, void* answer) noexcept : key_(key), answer_(answer) {}
 
-    const void* key_;
-    void* answer_;
+    const void* key_;  // an extra_info_key<T>
+    void* answer_;     // a std::optional<T> of the same T
 };
 
-/// Puts a question. Parameters: `ask` passes the query to a transport and tells whether it was answered.
+/// Puts a question. base_transport::get_extra_info does so; a facade over something else may as well.
+///
+/// Parameters: `ask` passes the query on and returns whether it was answered.
+/// Returns: nothing when it was not.
 template <class T, class Ask>
 [[nodiscard]] std::optional<T> ask_extra_info(const extra_info_key<T>& key, Ask&& ask) {
     std::optional<T> answer;
@@ -55,7 +69,8 @@ template <class T, class Ask>
     return answer;
 }
 
-/// Who is at the other end of a Unix socket.
+/// Who is at the other end of a Unix socket: the process that connected or listened, as it was at that
+/// moment.
 struct peer_credentials {
     pid_t pid;
     uid_t uid;
@@ -65,12 +80,18 @@ struct peer_credentials {
 /// The facts that the library's transports know. asyncio's names where it has one.
 namespace extra_info {
 
-inline constexpr extra_info_key<endpoint> sockname{"sockname"};           ///< our address
-inline constexpr extra_info_key<endpoint> peername{"peername"};           ///< the peer's address
-inline constexpr extra_info_key<int> socket{"socket"};                    ///< the socket's descriptor; do not close it
-inline constexpr extra_info_key<int> pipe{"pipe"};                        ///< the pipe's descriptor; do not close it
-inline constexpr extra_info_key<int> subprocess{"subprocess"};            ///< the child's process id
-inline constexpr extra_info_key<peer_credentials> credentials{"credentials"};  ///< of a Unix socket's peer
+/// Our address (sockets).
+inline constexpr extra_info_key<endpoint> sockname{"sockname"};
+/// The peer's address (connected sockets); of an accepted one as accept told it.
+inline constexpr extra_info_key<endpoint> peername{"peername"};
+/// The socket, for its options.
+inline constexpr extra_info_key<transport_socket> socket{"socket"};
+/// The descriptor of a pipe. It stays the transport's: do not read, write or close it.
+inline constexpr extra_info_key<int> pipe{"pipe"};
+/// The process id of a child process. Asyncio: the Popen object.
+inline constexpr extra_info_key<int> subprocess{"subprocess"};
+/// Who the peer is (Unix sockets). Asyncio: to be had through the socket only.
+inline constexpr extra_info_key<peer_credentials> credentials{"credentials"};
 
 }  // namespace extra_info
 

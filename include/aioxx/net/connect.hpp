@@ -54,7 +54,8 @@ using made_protocol = typename std::invoke_result_t<Factory&>::element_type;
 /// How to connect.
 struct connect_options {
     int family = AF_UNSPEC;                  ///< restricts the addresses tried
-    std::optional<endpoint> local_address = {};  ///< bound before connecting; its port may be 0
+    /// Bound before connecting; its port may be 0. Addresses of another family then fail.
+    std::optional<endpoint> local_address = {};
     std::optional<duration> timeout = {};    ///< for look-up and connecting together; none waits as the system does
     /// The next address is tried after this time without an answer; none tries strictly one after the other.
     std::optional<duration> happy_eyeballs_delay = std::chrono::milliseconds(250);
@@ -110,7 +111,7 @@ inline bool is_writable_now(int fd) noexcept {
 inline coro<unique_fd> connect_one(endpoint address, connect_options options) {
     unique_fd fd = new_socket(address.family(), SOCK_STREAM);
     apply(options.options, fd.get(), address.family());
-    if (options.local_address && options.local_address->family() == address.family()) {
+    if (options.local_address) {
         const endpoint& local = *options.local_address;
         if (::bind(fd.get(), local.data(), local.size()) != 0) {
             throw_system_error(errno, "cannot bind to local address " + to_string(local));
@@ -173,16 +174,19 @@ inline coro<> run_race(connect_race& race, std::vector<endpoint> addresses, conn
     }
 }
 
+// Errors: cancelled_error when the task that waits here is cancelled, which looks like an attempt's own end.
 inline coro<> end_attempts(std::vector<task<>>& attempts) {
+    const auto requests = [] { return current_task() != nullptr ? current_task()->delivered() : 0; };
+    const int before = requests();
     for (const task<>& attempt : attempts) attempt.cancel();
     for (const task<>& attempt : attempts) {
-        if (!attempt.done()) {
-            try {
-                co_await attempt;
-            } catch (const cancelled_error&) {
-            }
+        if (attempt.done()) continue;
+        try {
+            co_await attempt;
+        } catch (const cancelled_error&) {
         }
     }
+    if (requests() > before) throw cancelled_error();
 }
 
 inline coro<unique_fd> connect_any(std::vector<endpoint> addresses, std::string target, connect_options options) {

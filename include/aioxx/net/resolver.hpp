@@ -4,6 +4,8 @@
 // net/resolver.hpp: from a host and a port to addresses. Numeric addresses need no look-up; names go to the
 // system's resolver on a worker thread, since getaddrinfo can neither be watched nor interrupted.
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <memory>

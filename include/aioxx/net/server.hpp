@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <aioxx/base/error.hpp>
+#include <aioxx/base/scope_exit.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/event_loop.hpp>
 #include <aioxx/core/task.hpp>
@@ -82,17 +83,19 @@ public:
         if (std::exchange(serving_, true)) return;
         self_ = shared_from_this();
         loop_.attach(static_cast<loop_resource&>(*this));
+        scope_exit undo([this] { close(); });
         for (auto& socket : sockets_) socket->start();
+        undo.release();
     }
 
     void close() noexcept {
         if (std::exchange(closed_, true)) return;
-        serving_ = false;
         for (const socket_file& file : files_) file.remove();
-        // Not at once: the call may come from within one of them, through a protocol's connection_made.
-        auto* sockets = new std::vector<std::unique_ptr<accept_loop>>(std::move(sockets_));
-        for (auto& socket : *sockets) socket->pause();
-        loop_.call_soon([owned = std::unique_ptr<std::vector<std::unique_ptr<accept_loop>>>(sockets)] {});
+        if (std::exchange(serving_, false)) {
+            for (auto& socket : sockets_) socket->pause();
+            // Not at once: the call may come from within one of them, through a protocol's connection_made.
+            loop_.call_soon([owned = std::move(sockets_)] {});
+        }
         sockets_.clear();
         check_ended();
     }
@@ -247,6 +250,9 @@ private:
             co_await wait_for(wait_closed(state), grace);
         } catch (const timeout_error&) {
             report.aborted = state->connection_count();
+        } catch (const cancelled_error&) {
+            state->for_each_connection([](stream_transport& connection) { connection.abort(); });
+            throw;
         }
         report.finished = before - report.aborted;
         if (report.aborted == 0) co_return report;

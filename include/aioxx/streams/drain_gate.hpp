@@ -27,8 +27,11 @@ public:
     void pause() noexcept { paused_ = true; }
     void resume() noexcept {
         paused_ = false;
-        waiting_.wake_all();
+        if (!refused_) waiting_.wake_all();
     }
+
+    /// Bytes were dropped because the connection is ending: the next drain waits for the reason and throws it.
+    void refuse() noexcept { refused_ = true; }
 
     /// The connection is over. Parameters: `reason` null for a clean end.
     void lose(std::exception_ptr reason) noexcept {
@@ -66,6 +69,7 @@ private:
     std::exception_ptr reason_;
     std::size_t unyielded_ = 0;
     bool paused_ = false;
+    bool refused_ = false;
     bool lost_ = false;
 };
 
@@ -76,12 +80,12 @@ public:
     ~awaiter() { leave(); }
 
     [[nodiscard]] bool await_ready() const noexcept {
-        return gate_.lost_ || (!gate_.paused_ && gate_.unyielded_ < yield_after);
+        return gate_.lost_ || (!gate_.paused_ && !gate_.refused_ && gate_.unyielded_ < yield_after);
     }
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> coroutine) {
         gate_.unyielded_ = 0;
-        const bool only_a_breath = !gate_.paused_;
+        const bool only_a_breath = !gate_.paused_ && !gate_.refused_;
         entry::await_suspend(coroutine);
         if (only_a_breath) wake();
     }

@@ -44,10 +44,9 @@ public:
         this->suspend(coroutine);
     }
     typename Rules::value_type await_resume() {
-        // Cancelled after the bytes were taken: they are delivered, the next suspension throws.
-        if (this->cancelled() && complete_ && !failure_) {
-            this->postpone_cancellation();
-        }
+        // Cancelled after the bytes were taken: they are delivered, or the error that holds them; the next
+        // suspension throws.
+        if (this->cancelled() && complete_) this->postpone_cancellation();
         this->throw_if_cancelled();
         if (failure_) std::rethrow_exception(failure_);
         return std::move(value_);

@@ -40,7 +40,7 @@ protected:
 class receive_buffer : pinned {
 public:
     /// Parameters: `limit` the longest unit that readline and readuntil accept, in bytes; the transport is paused
-    /// above twice as much. Errors: std::invalid_argument for 0.
+    /// above twice as much, unless an operation waits for more. Errors: std::invalid_argument for 0.
     explicit receive_buffer(std::size_t limit) : limit_(limit) {
         if (limit == 0) throw std::invalid_argument("the limit of a stream must be at least 1 byte, got 0");
     }
@@ -70,7 +70,8 @@ public:
             held_.append(arrived);
             look_again();
         }
-        if (size() > 2 * limit_ && transport_ != nullptr && !paused_) {
+        // Not while an operation waits: it needs more than there is.
+        if (size() > 2 * limit_ && operation_ == nullptr && transport_ != nullptr && !paused_) {
             paused_ = true;
             transport_->pause_reading();
         }

@@ -50,13 +50,13 @@ public:
     /// On a closed stream the bytes are dropped and counted, and the next drain throws the reason.
     /// Lifetime: `data` is the caller's again when it returns. Errors: invalid_state_error after write_eof.
     void write(bytes_view data) const {
-        if (auto* open = transport()) open->write(data);
+        hand_to_transport([&](aioxx::transport& open) { open.write(data); });
     }
     void write(bytearray&& data) const {
-        if (auto* open = transport()) open->write(std::move(data));
+        hand_to_transport([&](aioxx::transport& open) { open.write(std::move(data)); });
     }
     void writelines(std::span<const bytes_view> pieces) const {
-        if (auto* open = transport()) open->writelines(pieces);
+        hand_to_transport([&](aioxx::transport& open) { open.writelines(pieces); });
     }
 
     /// Waits until the stream takes more: between the high water mark and the low one.
@@ -110,6 +110,14 @@ public:
     [[nodiscard]] aioxx::transport* transport() const noexcept { return connection_->state().transport(); }
 
 private:
+    template <class Write>
+    void hand_to_transport(Write write) const {
+        aioxx::transport* open = transport();
+        if (open == nullptr) return;  // the gate knows the reason
+        write(*open);
+        if (open->is_closing()) gate().refuse();
+    }
+
     [[nodiscard]] drain_gate& gate() const noexcept { return connection_->state().gate; }
 
     std::shared_ptr<stream_connection> connection_;

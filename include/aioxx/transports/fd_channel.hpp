@@ -20,6 +20,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -236,6 +237,11 @@ public:
     // A pipe has nothing else to say: its end is the closing of the descriptor.
     void shutdown_send() noexcept override { close(); }
 
+    // A device has no receiver, and some cannot be watched at all: /dev/null.
+    [[nodiscard]] bool watches_receiver() const noexcept override {
+        struct stat found {};
+        return ::fstat(fd(), &found) == 0 && (S_ISFIFO(found.st_mode) || S_ISSOCK(found.st_mode));
+    }
     [[nodiscard]] bool receiver_gone() const noexcept override {
         pollfd state{fd(), 0, 0};
         return ::poll(&state, 1, 0) == 1 && (state.revents & (POLLERR | POLLHUP)) != 0;

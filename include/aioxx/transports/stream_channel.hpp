@@ -61,7 +61,9 @@ public:
 
     /// Tells the peer that no more bytes come.
     virtual void shutdown_send() noexcept = 0;
-    /// For a medium that only sends: whether the receiver is gone. Called from on_readable.
+    /// For a medium that only sends: whether on_readable comes when the receiver goes away.
+    [[nodiscard]] virtual bool watches_receiver() const noexcept { return false; }
+    /// For such a medium: whether the receiver is gone. Called from on_readable.
     [[nodiscard]] virtual bool receiver_gone() const noexcept { return false; }
     /// Ends both halves; no handler call follows. Idempotent.
     virtual void close() noexcept = 0;

@@ -212,12 +212,13 @@ inline void stream_transport::set_protocol(std::shared_ptr<base_protocol> served
     stream_protocol_ = as_stream;
     plain_ = dynamic_cast<protocol*>(as_stream);
     buffered_ = dynamic_cast<buffered_protocol*>(as_stream);
+    if (std::exchange(eof_seen_, false) && wants_data()) read_on();  // the new one is told of the end as well
 }
 
 inline void stream_transport::begin() {
     made_ = true;
     loop_.guarded([this] { stream_protocol_->connection_made(*this); }, "exception in connection_made");
-    if (wants_data()) arm_reading();
+    if (channel_->can_receive() ? wants_data() : channel_->watches_receiver()) arm_reading();
 }
 
 inline void stream_transport::close() {

@@ -58,8 +58,7 @@ struct connection_limits {
 namespace detail {
 
 /// The protocol of an open connection. Shared by the transport and the user's handle.
-class connection_state_machine final : public aioxx::protocol,
-                                       public std::enable_shared_from_this<connection_state_machine> {
+class connection_state_machine final : public aioxx::protocol {
 public:
     connection_state_machine(event_loop& loop, role us, const connection_limits& limits)
         : loop_(loop),
@@ -119,13 +118,13 @@ public:
 
     /// Writes what the endpoint has put out, and ends the transport when it is time.
     void flush() {
+        if (transport_ != nullptr && endpoint_.close_expected()) wait_for_end();
         bytearray& output = endpoint_.output();
         if (!output.empty() && transport_ != nullptr) transport_->write(output.view());
         output.clear();
-        if (transport_ == nullptr || !endpoint_.close_expected()) return;
-        wait_for_end();
         // Only our half: bytes that the peer still sends would make a full close a reset, and destroy our Close frame.
-        if (endpoint_.should_close_transport() && transport_->can_write_eof()) transport_->write_eof();
+        const bool our_turn = transport_ != nullptr && endpoint_.should_close_transport();
+        if (our_turn && transport_->can_write_eof()) transport_->write_eof();
     }
 
     future<duration> ping(bytes_view payload) {
@@ -202,8 +201,9 @@ private:
         switch (found.kind) {
             case event_kind::text:
             case event_kind::binary:
+                if (is_queue_full() && endpoint_.close_sent()) break;  // the peer's Close has to come through
                 queue_.push_back({found.kind == event_kind::text, endpoint_.take_payload(found.payload)});
-                full_ = limits_.max_queue != 0 && queue_.size() >= limits_.max_queue && transport_ != nullptr;
+                full_ = is_queue_full() && !endpoint_.close_sent() && transport_ != nullptr;
                 arrived.set();
                 break;
             case event_kind::pong:
@@ -219,6 +219,10 @@ private:
         }
     }
 
+    [[nodiscard]] bool is_queue_full() const noexcept {
+        return limits_.max_queue != 0 && queue_.size() >= limits_.max_queue;
+    }
+
     void send_keepalive() {
         if (!endpoint_.is_open()) return keepalive_.stop();
         static_cast<void>(ping(new_ping_payload()));
@@ -230,6 +234,7 @@ private:
         patience_ = loop_.call_later(limits_.close_timeout, [this] {
             if (transport_ != nullptr) transport_->abort();
         });
+        if (std::exchange(full_, false)) collect_events();
     }
 
     event_loop& loop_;
@@ -332,7 +337,7 @@ public:
     /// Ends the connection in order, and waits until it is over; bounded by the close timeout. Idempotent.
     ///
     /// Parameters: `reason` at most 123 bytes of UTF-8. Errors: std::invalid_argument for a code that may not be sent.
-    /// Messages that still arrive can be received afterwards.
+    /// Messages that still arrive can be received afterwards, as many as the queue holds; the others are dropped.
     /// Cancellation: partial: the closing goes on by itself.
     [[nodiscard]] coro<> close(close_code code = close_code::normal_closure, std::string reason = {}) const {
         return close(owner_, code, std::move(reason));
@@ -359,10 +364,6 @@ public:
     [[nodiscard]] const http_response& response() const noexcept { return opening_->response; }
     /// The time that the latest pong took.
     [[nodiscard]] duration latency() const noexcept { return state().latency(); }
-    /// For a registry of open connections that must not keep them alive.
-    [[nodiscard]] std::weak_ptr<detail::connection_state_machine> weak_state() const noexcept {
-        return state().weak_from_this();
-    }
     /// The transport below, for get_extra_info; null when the connection is over.
     [[nodiscard]] aioxx::transport* transport() const noexcept { return state().transport(); }
 

@@ -65,7 +65,8 @@ private:
     std::deque<ping> pings_;
 };
 
-/// Calls for a ping at every interval, and says when its pong is overdue.
+/// Calls for a ping at every interval, and says when its pong is overdue. While a pong is awaited no other ping
+/// is called for, unless pongs have no time limit.
 class keepalive : pinned {
 public:
     /// Parameters: `ping` sends one; `overdue` is called once when no pong has come in time.
@@ -74,25 +75,34 @@ public:
         : loop_(loop), interval_(interval), timeout_(timeout), ping_(std::move(ping)), overdue_(std::move(overdue)) {}
     ~keepalive() { stop(); }
 
-    void start() {
-        if (interval_) next_ = loop_.call_later(*interval_, [this] { send(); });
-    }
+    void start() { schedule_ping(loop_.time()); }
 
-    /// The pong of the latest ping has come.
+    /// A pong has come.
     void answered() {
+        if (!std::exchange(waiting_, false)) return;
         overdue_timer_.cancel();
+        schedule_ping(sent_at_);
     }
 
     void stop() noexcept {
+        waiting_ = false;
         next_.cancel();
         overdue_timer_.cancel();
     }
 
 private:
+    void schedule_ping(time_point former) {
+        if (interval_) next_ = loop_.call_at(former + *interval_, [this] { send(); });
+    }
+
     void send() {
-        start();
-        overdue_timer_.cancel();
-        if (timeout_) overdue_timer_ = loop_.call_later(*timeout_, [this] { overdue_(); });
+        sent_at_ = loop_.time();
+        if (timeout_) {
+            waiting_ = true;
+            overdue_timer_ = loop_.call_later(*timeout_, [this] { overdue_(); });
+        } else {
+            schedule_ping(sent_at_);
+        }
         ping_();
     }
 
@@ -103,6 +113,8 @@ private:
     function<void()> overdue_;
     handle next_;
     handle overdue_timer_;
+    time_point sent_at_{};  // the latest ping
+    bool waiting_ = false;  // for a pong that has a time limit
 };
 
 }  // namespace aioxx::websocket

@@ -33,9 +33,23 @@ concept connection_handler = std::is_invocable_r_v<coro<>, Handler&, connection>
 namespace detail {
 
 // The connections of a server that are open, so that its end can be told to them.
-using open_connections = std::vector<std::weak_ptr<connection_state_machine>>;
+struct open_connections {
+    std::vector<std::weak_ptr<connection_state_machine>> states;
+    bool closed = false;  // the server is: whoever still comes is turned away
 
-inline http_response answer(server_handshake& handshake, const serve_options& options) {
+    void add(std::weak_ptr<connection_state_machine> state) {
+        std::erase_if(states, [](const auto& gone) { return gone.expired(); });
+        states.push_back(std::move(state));
+    }
+    void close() {
+        closed = true;
+        for (const auto& weak : states) {
+            if (const auto state = weak.lock()) state->go_away();
+        }
+    }
+};
+
+inline http_response ask_program_or_respond(server_handshake& handshake, const serve_options& options) {
     if (!handshake.fault() && options.process_request) {
         if (auto own = options.process_request(handshake.request())) {
             own->headers.set("Connection", "close");
@@ -46,8 +60,20 @@ inline http_response answer(server_handshake& handshake, const serve_options& op
     return handshake.respond();
 }
 
+inline http_response answer(server_handshake& handshake, const serve_options& options, bool closed) {
+    if (closed) return make_refusal(503, "Failed to open a WebSocket connection: the server is shutting down.");
+    try {
+        return ask_program_or_respond(handshake, options);
+    } catch (const std::exception&) {
+        get_running_loop().call_exception_handler({"exception in the opening handshake of a WebSocket",
+                                                   std::current_exception(), handshake.request().target});
+        return make_refusal(500, "Failed to open a WebSocket connection: internal error.");
+    }
+}
+
 // The opening handshake. Returns: the connection, or nothing after a refusal was sent.
-inline coro<std::optional<connection>> accept(stream opened, std::shared_ptr<const serve_options> options) {
+inline coro<std::optional<connection>> accept(stream opened, std::shared_ptr<const serve_options> options,
+                                              std::shared_ptr<open_connections> open) {
     server_handshake handshake({.origins = options->origins,
                                 .subprotocols = options->subprotocols,
                                 .select_subprotocol = options->select_subprotocol,
@@ -60,7 +86,7 @@ inline coro<std::optional<connection>> accept(stream opened, std::shared_ptr<con
         const std::size_t used = handshake.feed(arrived);
         first_frames.append(arrived.subview(used));
     }
-    const http_response response = answer(handshake, *options);
+    const http_response response = answer(handshake, *options, open->closed);
     co_await opened.writer.send(serialize(response));
     if (!handshake.accepted()) {
         opened.writer.write_eof();  // a full close could destroy the response on its way
@@ -68,8 +94,10 @@ inline coro<std::optional<connection>> accept(stream opened, std::shared_ptr<con
         }
         co_return std::nullopt;
     }
-    co_return connection(take_over(opened.writer, role::server, limits_of(*options), first_frames),
-                         handshake.subprotocol(), handshake.request(), response);
+    auto state = take_over(opened.writer, role::server, limits_of(*options), first_frames);
+    open->add(state);
+    if (open->closed) state->go_away();  // it was closed while the response left
+    co_return connection(std::move(state), handshake.subprotocol(), handshake.request(), response);
 }
 
 // The life of one connection: handshake, handler, close.
@@ -80,12 +108,10 @@ coro<> serve_one(stream opened, std::shared_ptr<Handler> handler, std::shared_pt
     if (options->open_timeout) limit = *options->open_timeout;
     std::optional<connection> accepted;
     try {
-        accepted = co_await wait_for(accept(std::move(opened), options), limit);
+        accepted = co_await wait_for(accept(std::move(opened), options, open), limit);
     } catch (const error&) {  // the peer vanished or was too slow: there is nobody to tell
     }
     if (!accepted) co_return;
-    std::erase_if(*open, [](const auto& gone) { return gone.expired(); });
-    open->push_back(accepted->weak_state());
     close_code code = close_code::normal_closure;
     try {
         co_await (*handler)(*accepted);
@@ -113,9 +139,7 @@ public:
     /// Stops listening and closes every connection with 1001. Idempotent.
     void close() {
         listening_.close();
-        for (const auto& weak : *open_) {
-            if (const auto state = weak.lock()) state->go_away();
-        }
+        open_->close();
     }
 
     /// Returns when it is closed and every connection is over. Cancellation: safe.
@@ -154,6 +178,7 @@ private:
 ///
 /// A request that is not for a WebSocket is answered with the fitting HTTP status. The connection is closed with 1000
 /// when the handler returns, with 1011 when it throws, which is also reported; connection_closed may pass.
+/// What options.process_request or options.select_subprotocol throws is reported and answered with status 500.
 /// Parameters: `handler` `coro<>(websocket::connection)`, kept as long as the server; `host` and `port` as
 /// create_server.
 /// Errors and cancellation as create_server.
