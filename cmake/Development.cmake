@@ -6,6 +6,9 @@ endif()
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 
+# We use nothing that Asio has deprecated; what else a user's program uses of Asio is not our business.
+add_compile_definitions(ASIO_NO_DEPRECATED)
+
 find_program(CCACHE ccache)
 mark_as_advanced(CCACHE)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# tests/run.sh: installs what is missing, builds everything and runs all tests.
+# tests/run.sh: installs what is missing, builds everything optimised and runs all tests.
 #
 #   tests/run.sh [--no-install] [argument of ctest]...
 #
@@ -20,11 +20,11 @@ need_examples
 need_peers
 install_missing $install
 
-cmake --preset dev
+cmake --preset release
 
 # A file that does not compile must not hide what the other tests say.
 failed=0
-cmake --build --preset dev -- -k 0 || failed=1
+cmake --build --preset release -- -k 0 || failed=1
 [ $failed -eq 0 ] || echo "the build failed (see above); the tests that could be built follow" >&2
-ctest --preset dev "$@" || failed=1
+ctest --preset release "$@" || failed=1
 exit $failed

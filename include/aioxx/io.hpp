@@ -16,3 +16,4 @@
 #include <aioxx/io/process_transport.hpp>
 #include <aioxx/io/protocol.hpp>
 #include <aioxx/io/transport.hpp>
+#include <aioxx/io/transport_socket.hpp>

@@ -28,7 +28,7 @@ import time
 import traceback
 
 PROGRAM = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else sys.exit(__doc__)
-PATIENCE = 60  # seconds until something that should happen counts as not happening
+PATIENCE = float(os.environ.get("PATIENCE", 60))  # seconds until something that should happen counts as not happening
 CLEAN = {name: value for name, value in os.environ.items()
          if name not in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE")}
 
@@ -213,29 +213,31 @@ def test_two_programs_of_three_commands_give_600_000_whole_lines_at_one_hub():
 def test_a_slow_hub_holds_the_commands_back_and_loses_nothing():
     count = 200_000
     reader, writer = os.pipe()
-    with Hub("-o", "json", stdout=writer) as hub:
+    with open(reader, "rb") as log, Hub("-o", "json", stdout=writer) as hub:
         os.close(writer)
-        process = start("run", "--to", hub.url, f"many=seq {count}", stdout=subprocess.DEVNULL)
-        text = b""
-        while text.count(b"\n", max(0, len(text) - 65536)) < 100:  # until the pipe is full of something
-            text += os.read(reader, 65536)
-        time.sleep(0.5)
+        process = start("run", "--drain", "100ms", "--flush", f"{PATIENCE:g}s", "--to", hub.url, f"many=seq {count}",
+                        stdout=subprocess.DEVNULL)
+        text = log.readline()
+        time.sleep(1.5)  # longer than the drain: now everything between the command and us is full
         assert process.poll() is None, "it ended although nobody had read what it says"
-        with open(reader, "rb") as rest:
-            hub_text = [text]
-            while sum(map(len, hub_text)) < 64 and process.poll() is None:
-                pass
-            while process.poll() is None or select.select([rest], [], [], 0.2)[0]:
-                if select.select([rest], [], [], 0.2)[0]:
-                    hub_text.append(os.read(rest.fileno(), 1 << 20))
-            ended = finish(process)
-            assert ended.status == 0, ended
-            hub.process.send_signal(signal.SIGINT)
-            hub_text.append(rest.read())
-            hub.process.wait(PATIENCE)
-    got = records(b"".join(hub_text).decode())
-    assert [int(each["msg"]) for each in got if each["fd"] == 1] == list(range(1, count + 1))
-    assert [each["seq"] for each in got] == list(range(1, len(got) + 1))
+        while b"exited" not in (last := log.readline()):
+            assert last, "the hub has ended"
+            text += last
+        ended = finish(process)
+        hub.stop()
+    assert ended.status == 0, ended
+    lines = [each for each in records(text.decode()) if each["fd"] == 1]
+    assert [int(each["msg"]) for each in lines] == list(range(1, count + 1)), ended.err
+
+
+def test_a_slow_reader_of_ours_loses_nothing():
+    count = 200_000
+    process = start("run", "--drain", "100ms", f"many=seq -f '%.0f xxxxxxxxxxxxxxxxxxxx' {count}")
+    first = process.stdout.readline()
+    time.sleep(1.5)
+    text = first + process.stdout.read()
+    assert process.wait(PATIENCE) == 0
+    assert text.count(b"\n") == count, text.count(b"\n")
 
 
 # ---- what a line is ----
@@ -619,13 +621,19 @@ def test_names_and_texts_from_the_network_cannot_control_the_terminal():
         assert "\x1b" not in ended.err, ended.err
 
 
+def give_up(*_):
+    raise TimeoutError(f"the test did not end within {2 * PATIENCE} s")
+
+
 def main():
+    signal.signal(signal.SIGALRM, give_up)
     words = sys.argv[2:]
     passed, failed = 0, []
     for name, test in list(globals().items()):
         if not name.startswith("test_") or not all(word in name for word in words):
             continue
         sentence = name[len("test_"):].replace("_", " ")
+        signal.setitimer(signal.ITIMER_REAL, 2 * PATIENCE)
         try:
             test()
             passed += 1

@@ -15,7 +15,9 @@ namespace {
 
 using transition = flow_control::transition;
 
-constexpr write_buffer_limits marks(std::size_t low, std::size_t high) { return {.low = low, .high = high}; }
+constexpr write_buffer_limits marks(std::size_t low, std::size_t high) {
+    return {.low = low, .high = high};
+}
 
 flow_control with_marks(std::size_t low, std::size_t high) {
     flow_control flow;
@@ -128,8 +130,8 @@ TEST_CASE("random writes, flushes and limits report pause and resume in strict a
             reported = flow.set_limits(marks(up_to(high), high), size);
         }
         const auto [low, high] = flow.limits();
-        // The model: above the high mark paused, at the low mark or below not, in between as before. A queue that
-        // shrinks never starts a pause, one that grows never ends it.
+        // The model: above the high mark paused, at the low mark or below not, in between as before. A queue
+        // that shrinks never starts a pause, one that grows never ends it.
         bool expected = paused;
         if (kind < 4 || kind == 9) expected = expected || size > high;
         if (kind >= 4) expected = expected && size > low;

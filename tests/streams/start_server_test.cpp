@@ -9,6 +9,7 @@
 
 #include <aioxx/sync/event.hpp>
 #include <aioxx/tasks/runner.hpp>
+#include <aioxx/tasks/sleep.hpp>
 #include <aioxx/tasks/wait_for.hpp>
 
 #include "support/catch.hpp"
@@ -187,10 +188,10 @@ TEST_CASE("a reset by the client is the handler's error after the bytes that cam
         server listening = co_await start_server(shared, "127.0.0.1", 0);
         auto [reader, writer] = co_await open_connection("127.0.0.1", listening.port());
         co_await writer.send("a line\n");
-        const auto fd = writer.get_extra_info(extra_info::socket);
-        REQUIRE(fd);
+        const auto socket = writer.get_extra_info(extra_info::socket);
+        REQUIRE(socket);
         const linger hard{1, 0};
-        REQUIRE(::setsockopt(*fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard) == 0);
+        socket->setsockopt(SOL_SOCKET, SO_LINGER, hard);
         while (shared.got->empty()) co_await sleep(1ms);
         writer.abort();
         co_await shared.done->wait();

@@ -352,6 +352,26 @@ def check_words(tree: Tree) -> Iterator[Problem]:
 TEST_NAME = re.compile(r'\bTEST_CASE\(\s*"((?:[^"\\]|\\.)*)"')
 
 
+def check_built(tree: Tree) -> Iterator[Problem]:
+    """A source that no program is made of would never fail."""
+
+    def commands(folder: str, pattern: str) -> str:
+        texts = [path.read_text(encoding="utf-8") for path in sorted((tree.root / folder).glob(pattern))]
+        return re.sub(r"#[^\n]*", "", "\n".join(texts))
+
+    shared = commands("tests", "CMakeLists.txt") + commands("cmake", "*.cmake")
+    for name, source in tree.tests.items():
+        file = name.rpartition("/")[2]
+        if file.endswith("_test.cpp"):
+            if not re.search(rf"\baioxx_test\(\s*{re.escape(source.folder)}[\s)]", shared):
+                yield source.problem(1, "built", f"add aioxx_test({source.folder}) to tests/CMakeLists.txt")
+        elif file.endswith(".cpp"):
+            top = name.partition("/")[0]
+            stem = re.escape(file[:-len(".cpp")])
+            if not re.search(rf"\b{stem}\.cpp\b|\(\s*{stem}\b", shared + commands(f"tests/{top}", "**/CMakeLists.txt")):
+                yield source.problem(1, "built", f"end the name in _test.cpp, or add it to tests/{top}/CMakeLists.txt")
+
+
 def check_test_names(tree: Tree) -> Iterator[Problem]:
     """The files of a folder become one program, in which the framework wants each name once."""
     seen: Dict[Tuple[str, str], str] = {}
@@ -364,7 +384,8 @@ def check_test_names(tree: Tree) -> Iterator[Problem]:
 
 
 CHECKS = [
-    check_layers, check_confined, check_cycles, check_mirror, check_umbrellas, check_heads, check_words, check_test_names
+    check_layers, check_confined, check_cycles, check_mirror, check_umbrellas, check_heads, check_words, check_built,
+    check_test_names
 ]
 
 

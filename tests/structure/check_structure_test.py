@@ -30,6 +30,8 @@ for folder_and_name in ["base/error", "buffer/find", "buffer/view", "core/loop"]
     GOOD[f"tests/{folder_and_name}_test.cpp"] = (
         f"// SPDX-License-Identifier: BSL-1.0\n#include <aioxx/{folder_and_name}.hpp>\n")
 
+GOOD["tests/CMakeLists.txt"] = "aioxx_test(base)\naioxx_test(buffer)\naioxx_test(core NEEDS nothing)\n"
+
 FIND = "include/aioxx/buffer/find.hpp"
 LOOP = "include/aioxx/core/loop.hpp"
 
@@ -139,6 +141,19 @@ class CheckStructure(unittest.TestCase):
 
     def test_an_unfinished_place(self):
         self.assertEqual(self.added(LOOP, "// FIX" + "ME later"), [f"{LOOP}:5: unfinished"])
+
+    def test_a_folder_of_tests_that_is_not_built(self):
+        path = "tests/CMakeLists.txt"
+        text = GOOD[path].replace("aioxx_test(buffer)", "# aioxx_test(buffer)")
+        self.assertEqual(self.problems(files={path: text}),
+                         ["tests/buffer/find_test.cpp:1: built", "tests/buffer/view_test.cpp:1: built"])
+
+    def test_a_test_source_that_is_not_built(self):
+        path = "tests/fuzz/feed.cpp"
+        text = check_structure.LICENSE_LINE + "\n"
+        self.assertEqual(self.problems(files={path: text}), [f"{path}:1: built"])
+        for command in ["aioxx_fuzz(feed NEEDS tls)", "add_executable(fuzz feed.cpp)"]:
+            self.assertEqual(self.problems(files={path: text, "tests/fuzz/CMakeLists.txt": command}), [])
 
     def test_two_tests_of_one_name(self):
         case = 'TEST_CASE("a name", "[buffer]") {}\n'

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <aioxx/websocket/options.hpp>
 
+#include <type_traits>
+
 #include "support/catch.hpp"
 
 using namespace aioxx::websocket;
@@ -34,12 +36,7 @@ TEST_CASE("the defaults of both ends are those of Python's websockets", "[websoc
     CHECK_FALSE(serve_options().select_subprotocol);
 }
 
-TEST_CASE("options are named where they are set", "[websocket]") {
-    const connect_options client{
-        .subprotocols = {"chat"}, .extra_headers = {{"X-Token", "1"}}, .ping_interval = {}};
-    CHECK(client.subprotocols.size() == 1);
-    CHECK_FALSE(client.ping_interval);
-    const serve_options server{.origins = {"https://example.com"}, .open_timeout = 500ms, .max_size = 4096};
-    CHECK(server.open_timeout == 500ms);
-    CHECK(server.max_size == 4096);
+TEST_CASE("options are no aggregates, which g++ 12 would destroy twice in a co_await expression", "[websocket]") {
+    CHECK_FALSE(std::is_aggregate_v<connect_options>);
+    CHECK_FALSE(std::is_aggregate_v<serve_options>);
 }

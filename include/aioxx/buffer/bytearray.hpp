@@ -2,8 +2,8 @@
 #pragma once
 
 // buffer/bytearray.hpp: owned growable bytes that are cheap to append to and cheap to remove from the front.
-// The content is a window in a block: consuming moves the window's start, and the block is compacted only
-// when room is needed and at least half of it lies before the window, so that each byte is moved O(1) times.
+// The content is a window in a block: consuming moves the window's start, and the content is moved back only
+// when room is needed and at least as many bytes were consumed, so that each byte is moved O(1) times.
 // Contents of up to inline_size bytes need no block.
 
 #include <algorithm>
@@ -50,7 +50,8 @@ public:
         }
         return *this;
     }
-    bytearray& operator=(bytes_view content) {
+    template <bytes_like Content>
+    requires(!std::same_as<Content, bytearray>) bytearray& operator=(const Content& content) {
         assign(content);
         return *this;
     }
@@ -60,7 +61,7 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return end_ - begin_; }
     [[nodiscard]] bool empty() const noexcept { return begin_ == end_; }
-    /// The largest size that needs no new memory.
+    /// The size of the block.
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
     [[nodiscard]] std::byte* data() noexcept { return block() + begin_; }
     [[nodiscard]] const std::byte* data() const noexcept { return block() + begin_; }
@@ -68,8 +69,20 @@ public:
     [[nodiscard]] iterator end() noexcept { return block() + end_; }
     [[nodiscard]] const_iterator begin() const noexcept { return data(); }
     [[nodiscard]] const_iterator end() const noexcept { return block() + end_; }
-    [[nodiscard]] std::byte& operator[](std::size_t index) noexcept { return data()[index]; }
-    [[nodiscard]] std::byte operator[](std::size_t index) const noexcept { return data()[index]; }
+
+    /// Requires: an index below the size.
+    [[nodiscard]] std::byte& operator[](std::size_t index) noexcept {
+        AIOXX_EXPECTS(index < size());
+        return data()[index];
+    }
+    [[nodiscard]] std::byte operator[](std::size_t index) const noexcept {
+        AIOXX_EXPECTS(index < size());
+        return data()[index];
+    }
+    [[nodiscard]] std::byte& front() noexcept { return (*this)[0]; }
+    [[nodiscard]] std::byte front() const noexcept { return (*this)[0]; }
+    [[nodiscard]] std::byte& back() noexcept { return (*this)[size() - 1]; }
+    [[nodiscard]] std::byte back() const noexcept { return (*this)[size() - 1]; }
 
     /// Errors: std::out_of_range naming the index and the size.
     [[nodiscard]] std::byte& at(std::size_t index) {
@@ -91,6 +104,9 @@ public:
     [[nodiscard]] std::size_t find(char wanted, std::size_t from = 0) const noexcept {
         return view().find(wanted, from);
     }
+    [[nodiscard]] std::size_t find(std::byte wanted, std::size_t from = 0) const noexcept {
+        return view().find(wanted, from);
+    }
     [[nodiscard]] bool contains(bytes_view wanted) const noexcept { return view().contains(wanted); }
     [[nodiscard]] bool starts_with(bytes_view prefix) const noexcept { return view().starts_with(prefix); }
     [[nodiscard]] bool ends_with(bytes_view suffix) const noexcept { return view().ends_with(suffix); }
@@ -100,13 +116,13 @@ public:
         return a.view() <=> b.view();
     }
     template <bytes_like Other>
-        requires(!std::same_as<Other, bytearray>)
-    friend bool operator==(const bytearray& a, const Other& b) noexcept {
+    requires(!std::same_as<Other, bytearray>) friend bool operator==(const bytearray& a,
+                                                                     const Other& b) noexcept {
         return a.view() == bytes_view(b);
     }
     template <bytes_like Other>
-        requires(!std::same_as<Other, bytearray>)
-    friend std::strong_ordering operator<=>(const bytearray& a, const Other& b) noexcept {
+    requires(!std::same_as<Other, bytearray>) friend std::strong_ordering operator<=>(
+        const bytearray& a, const Other& b) noexcept {
         return a.view() <=> bytes_view(b);
     }
 
@@ -165,10 +181,16 @@ public:
         if (begin_ == end_) begin_ = end_ = 0;
     }
 
-    /// Moves bytes from the front out; all of them without copying. Requires: not more than there are.
+    /// Moves bytes from the front out. Requires: not more than there are.
+    ///
+    /// The block goes with them when they are all there is or fill half of it; else they are copied.
     [[nodiscard]] bytearray take(std::size_t count) {
         AIOXX_EXPECTS(count <= size());
-        if (count == size()) return std::exchange(*this, bytearray());
+        if (count > inline_size && (count == size() || count >= capacity_ / 2)) {
+            bytearray rest(view().subview(count));
+            end_ = begin_ + count;
+            return std::exchange(*this, std::move(rest));
+        }
         bytearray taken(view().first(count));
         consume(count);
         return taken;
@@ -176,6 +198,7 @@ public:
 
     // ---- anywhere ----
 
+    /// Replaces the content by bytes, which may lie in it.
     void assign(bytes_view content) {
         if (lies_inside(content)) {
             std::memmove(block(), content.data(), content.size());
@@ -187,14 +210,16 @@ public:
         append(content);
     }
 
-    /// Inserts bytes before a position, which is clamped to the size.
+    /// Inserts bytes, which may lie in this bytearray, before a position, which is clamped to the size.
     void insert(std::size_t position, bytes_view content) {
-        const bytearray copy(content);  // it may lie in this one, which moves
+        if (content.empty()) return;
+        if (lies_inside(content)) return insert(position, bytearray(content));  // inserting moves it
         const std::size_t at = std::min(position, size());
-        static_cast<void>(prepare(copy.size()));
-        std::memmove(data() + at + copy.size(), data() + at, size() - at);
-        std::memcpy(data() + at, copy.data(), copy.size());
-        end_ += copy.size();
+        const std::size_t behind = size() - at;
+        static_cast<void>(prepare(content.size()));
+        std::memmove(data() + at + content.size(), data() + at, behind);
+        std::memcpy(data() + at, content.data(), content.size());
+        end_ += content.size();
     }
 
     /// Removes bytes from a position on, as far as there are any.
@@ -213,7 +238,14 @@ public:
         if (count > size() && count - size() > room()) make_room(count - size());
     }
 
-    /// Gives the memory back when there is no content.
+    /// Moves the content to a block of its size, or inline.
+    void shrink_to_fit() {
+        if (capacity_ > std::max(size(), smallest_block) || (!is_inline() && size() <= inline_size)) {
+            *this = bytearray(view());
+        }
+    }
+
+    /// Gives the memory back when there is no content, as a connection does that goes quiet.
     void release_memory() noexcept {
         if (empty()) *this = bytearray();
     }
@@ -223,12 +255,15 @@ public:
     }
 
 private:
+    static constexpr std::size_t smallest_block = 2 * inline_size;
+
     [[nodiscard]] bool is_inline() const noexcept { return capacity_ == inline_size; }
     [[nodiscard]] std::byte* block() noexcept { return is_inline() ? inline_ : heap_; }
     [[nodiscard]] const std::byte* block() const noexcept { return is_inline() ? inline_ : heap_; }
     [[nodiscard]] std::size_t room() const noexcept { return capacity_ - end_; }
     [[nodiscard]] bool lies_inside(bytes_view content) const noexcept {
-        return std::less_equal<>()(block(), content.data()) && std::less<>()(content.data(), block() + capacity_);
+        return std::less_equal<>()(block(), content.data()) &&
+               std::less<>()(content.data(), block() + capacity_);
     }
 
     void require_index(std::size_t index) const {
@@ -238,11 +273,14 @@ private:
         }
     }
 
-    // Moves the window to the block's start when that is enough and cheap, else to a larger block.
+    // Moves the content to the block's start when that is enough and cheap, else to a larger block.
     void make_room(std::size_t count) {
         const std::size_t held = size();
-        if (count > max_size() - held) throw std::length_error("a bytearray cannot hold so many bytes");
-        if (held + count <= capacity_ && begin_ >= held) {
+        if (count > max_size() - held) {
+            throw std::length_error("a bytearray cannot grow from " + std::to_string(held) + " by " +
+                                    std::to_string(count) + " bytes");
+        }
+        if (held + count <= capacity_ && (begin_ >= held || is_inline())) {
             std::memmove(block(), data(), held);
         } else {
             const std::size_t wanted = std::max(held + count, std::min(max_size(), capacity_ * 2));

@@ -10,6 +10,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <aioxx/buffer/bytes_view.hpp>
@@ -30,53 +31,73 @@ struct match {
 /// (asyncio: readuntil since 3.13).
 class until_search {
 public:
-    /// The end of a line: one '\n'. Needs no memory.
-    until_search() noexcept = default;
+    /// The end of a line: one '\n'.
+    until_search() = default;
 
     /// Errors: std::invalid_argument for an empty separator.
-    explicit until_search(bytes_view separator) : until_search(std::span<const bytes_view>(&separator, 1)) {}
+    explicit until_search(bytes_view separator) : first_(checked(separator)), longest_(separator.size()) {}
 
     /// Errors: std::invalid_argument for no separators, or an empty one.
-    explicit until_search(std::span<const bytes_view> separators) {
-        if (separators.empty()) throw std::invalid_argument("a search needs at least one separator, got none");
-        for (const bytes_view& separator : separators) {
-            if (separator.empty()) throw std::invalid_argument("a separator must have at least one byte, got an empty one");
-            separators_.emplace_back(separator.str());
+    explicit until_search(std::span<const bytes_view> separators)
+        : until_search(separators.empty() ? no_separators() : separators.front()) {
+        for (const bytes_view& separator : separators.subspan(1)) {
+            others_.emplace_back(checked(separator));
             longest_ = std::max(longest_, separator.size());
         }
     }
 
-    /// Looks for the first match. Requires: the buffer begins with what it began with at the last call.
+    /// Looks for the first match. Requires: the buffer begins with what it began with at the last call, or
+    /// restart() was called in between.
     [[nodiscard]] std::optional<match> find(bytes_view buffer) {
-        if (separators_.empty()) return find_newline(buffer);
-        const std::optional<match> found = find_first_end(buffer);
-        if (!found && buffer.size() + 1 > longest_) scanned_ = std::max(scanned_, buffer.size() + 1 - longest_);
-        return found;
+        // One separator is looked for up to its match. Of several, each has to stop where another may match,
+        // or the rarest would be looked for up to the end of the buffer, for every match.
+        for (std::size_t step = others_.empty() ? buffer.size() : first_step;; step *= 2) {
+            const bytes_view window = buffer.first(scanned_ + step);
+            if (const auto found = find_first_end(window)) return found;
+            if (window.size() >= longest_) scanned_ = std::max(scanned_, window.size() + 1 - longest_);
+            if (window.size() == buffer.size()) return std::nullopt;
+        }
     }
 
     /// Bytes at the front that are known not to begin a match.
     [[nodiscard]] std::size_t scanned() const noexcept { return scanned_; }
 
+    /// Forgets what was seen: the next buffer is another one.
+    void restart() noexcept { scanned_ = 0; }
+
 private:
-    std::optional<match> find_newline(bytes_view buffer) noexcept {
-        const std::size_t at = buffer.find('\n', scanned_);
-        if (at != bytes_view::npos) return match{at, at + 1};
-        scanned_ = buffer.size();
-        return std::nullopt;
+    static constexpr std::size_t first_step = 256;
+
+    static std::string_view checked(bytes_view separator) {
+        if (separator.empty()) {
+            throw std::invalid_argument("a separator must have at least one byte, got an empty one");
+        }
+        return separator.str();
     }
 
-    [[nodiscard]] std::optional<match> find_first_end(bytes_view buffer) const noexcept {
-        std::optional<match> best;
-        for (const std::string& separator : separators_) {
-            const std::size_t at = buffer.find(bytes_view(separator), scanned_);
-            if (at == bytes_view::npos) continue;
-            const match found{at, at + separator.size()};
-            if (!best || found.end < best->end || (found.end == best->end && found.begin > best->begin)) best = found;
+    [[noreturn]] static bytes_view no_separators() {
+        throw std::invalid_argument("a search needs at least one separator, got none");
+    }
+
+    [[nodiscard]] std::optional<match> find_first_end(bytes_view window) const noexcept {
+        std::optional<match> best = find_one(window, first_);
+        for (const std::string& separator : others_) {
+            const auto found = find_one(best ? window.first(best->end) : window, separator);
+            if (found && (!best || found->end < best->end || found->begin > best->begin)) best = found;
         }
         return best;
     }
 
-    std::vector<std::string> separators_;  // none for a newline
+    [[nodiscard]] std::optional<match> find_one(bytes_view window,
+                                                const std::string& separator) const noexcept {
+        const std::size_t at = separator.size() == 1 ? window.find(separator.front(), scanned_)
+                                                     : window.find(bytes_view(separator), scanned_);
+        if (at == bytes_view::npos) return std::nullopt;
+        return match{at, at + separator.size()};
+    }
+
+    std::string first_ = "\n";  // apart from the others, so that one short separator needs no memory
+    std::vector<std::string> others_;
     std::size_t longest_ = 1;
     std::size_t scanned_ = 0;
 };

@@ -34,8 +34,13 @@ public:
     void append(bytes_view piece) {
         if (piece.empty()) return;
         bytearray& last = behind_ ? behind_->blocks.back() : front_;
-        if (last.size() >= block_limit) return push(bytearray(piece));
+        if (!last.empty() && (last_is_owned_ || last.size() >= block_limit)) {
+            push(bytearray(piece));
+            last_is_owned_ = false;
+            return;
+        }
         last.append(piece);
+        last_is_owned_ = false;
         if (behind_) behind_->size += piece.size();
     }
 
@@ -47,6 +52,7 @@ public:
         } else {
             push(std::move(piece));
         }
+        last_is_owned_ = true;
     }
 
     /// Lists the first pieces, as many as fit. Returns: how many. Lifetime: until the next change.
@@ -89,8 +95,9 @@ private:
 
     void push(bytearray&& block) {
         if (!behind_) behind_ = std::make_unique<further_blocks>();
-        behind_->size += block.size();
+        const std::size_t size = block.size();
         behind_->blocks.push_back(std::move(block));
+        behind_->size += size;
     }
 
     void next_block() noexcept {
@@ -100,8 +107,9 @@ private:
         if (behind_->blocks.empty()) behind_.reset();
     }
 
-    bytearray front_;                          // empty only when everything is
+    bytearray front_;                         // empty only when everything is
     std::unique_ptr<further_blocks> behind_;  // null when front_ is all
+    bool last_is_owned_ = false;              // the last block was moved in: growing it would copy it
 };
 
 }  // namespace aioxx

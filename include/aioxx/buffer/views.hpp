@@ -5,6 +5,7 @@
 // The elements are views of the same bytes: nothing is copied.
 
 #include <cstddef>
+#include <ranges>
 #include <stdexcept>
 
 #include <range/v3/range/access.hpp>
@@ -52,13 +53,16 @@ private:
 };
 
 struct line_rule {
-    bool next(bytes_view& rest, bytes_view& line) const noexcept {
+    // Looked for once, not for every line that ends with \r: so no byte is looked at more than twice.
+    const std::byte* newline = nullptr;  // the next \n or the end of the bytes, when not before the rest
+
+    bool next(bytes_view& rest, bytes_view& line) noexcept {
         if (rest.empty()) return false;
-        std::size_t end = 0;
-        while (end < rest.size() && rest[end] != std::byte{'\n'} && rest[end] != std::byte{'\r'}) ++end;
-        line = rest.first(end);
-        const bool both = rest.subview(end, 2) == bytes_view("\r\n", 2);
-        rest.remove_prefix(end + (both ? 2 : 1));
+        if (newline == nullptr || newline < rest.data()) newline = rest.first(rest.find('\n')).end();
+        const bytes_view to_newline(rest.data(), static_cast<std::size_t>(newline - rest.data()));
+        line = to_newline.first(to_newline.find('\r'));
+        const bool both = rest.subview(line.size()).starts_with("\r\n");
+        rest.remove_prefix(line.size() + (both ? 2 : 1));
         return true;
     }
 };
@@ -84,11 +88,13 @@ struct field_rule {
     }
     bool next(bytes_view& rest, bytes_view& field) const noexcept {
         std::size_t start = 0;
-        while (start < rest.size() && is_space(rest[start])) ++start;
+        while (start < rest.size() && is_space(rest[start]))
+            ++start;
         rest.remove_prefix(start);
         if (rest.empty()) return false;
         std::size_t end = 0;
-        while (end < rest.size() && !is_space(rest[end])) ++end;
+        while (end < rest.size() && !is_space(rest[end]))
+            ++end;
         field = rest.first(end);
         rest.remove_prefix(end);
         return true;
@@ -97,18 +103,37 @@ struct field_rule {
 
 }  // namespace detail
 
+}  // namespace aioxx
+
+// The standard does not know range-v3's views for views. Their iterators carry all they need.
+template <class Rule>
+inline constexpr bool std::ranges::enable_view<aioxx::detail::cut_view<Rule>> = true;
+template <class Rule>
+inline constexpr bool std::ranges::enable_borrowed_range<aioxx::detail::cut_view<Rule>> = true;
+template <class Rule>
+inline constexpr bool ranges::enable_borrowed_range<aioxx::detail::cut_view<Rule>> = true;
+
+namespace aioxx {
+
 /// The lines of bytes without their ends, which are \n, \r or \r\n (Python: bytes.splitlines).
 /// Lifetime: the bytes outlive the range and its elements.
-[[nodiscard]] inline detail::cut_view<detail::line_rule> lines(bytes_view bytes) { return {bytes, {}}; }
+[[nodiscard]] inline detail::cut_view<detail::line_rule> lines(bytes_view bytes) {
+    return {bytes, {}};
+}
 
 /// The parts between separators, empty ones included (Python: bytes.split(sep)).
 /// Errors: std::invalid_argument for an empty separator. Lifetime: as lines; the separator too.
 [[nodiscard]] inline detail::cut_view<detail::part_rule> split(bytes_view bytes, bytes_view separator) {
-    if (separator.empty()) throw std::invalid_argument("split: the separator must have at least one byte, got an empty one");
+    if (separator.empty()) {
+        throw std::invalid_argument("split: the separator must have at least one byte, got an empty one");
+    }
     return {bytes, {separator}};
 }
 
-/// The parts between runs of ASCII white space, none of them empty (Python: bytes.split()). Lifetime: as lines.
-[[nodiscard]] inline detail::cut_view<detail::field_rule> fields(bytes_view bytes) { return {bytes, {}}; }
+/// The parts between runs of ASCII white space, none of them empty (Python: bytes.split()). Lifetime: as
+/// lines.
+[[nodiscard]] inline detail::cut_view<detail::field_rule> fields(bytes_view bytes) {
+    return {bytes, {}};
+}
 
 }  // namespace aioxx

@@ -58,8 +58,7 @@ public:
     /// As above. Errors: std::invalid_argument naming the text when it is not a numeric address.
     [[nodiscard]] static endpoint from_ip(std::string_view host, std::uint16_t port) {
         if (const auto address = try_from_ip(host, port)) return *address;
-        throw std::invalid_argument("expected a numeric IPv4 or IPv6 address, got \"" + std::string(host) +
-                                    "\"");
+        throw std::invalid_argument("expected a numeric IPv4 or IPv6 address, got " + quoted(host));
     }
 
     /// From the path of a Unix socket; a leading NUL makes it an abstract name (Linux), as in asyncio.
@@ -160,6 +159,7 @@ private:
 
     void normalize() noexcept;
     [[nodiscard]] std::string text() const;
+    [[nodiscard]] static std::string quoted(std::string_view text);
 
     [[nodiscard]] bool is_ip() const noexcept { return family() == AF_INET || family() == AF_INET6; }
     // With the NUL in front of an abstract name, and the one behind a path.
@@ -232,12 +232,10 @@ inline endpoint endpoint::from_path(std::string_view path) {
     const std::size_t most = is_abstract ? unix_room : unix_room - 1;
     if (path.empty() || path.size() > most) {
         throw std::invalid_argument("the path of a Unix socket must have 1 to " + std::to_string(most) +
-                                    " bytes, got " + std::to_string(path.size()) + ": \"" +
-                                    std::string(path) + "\"");
+                                    " bytes, got " + std::to_string(path.size()) + ": " + quoted(path));
     }
     if (!is_abstract && path.find('\0') != std::string_view::npos) {
-        throw std::invalid_argument("the path of a Unix socket must not contain a NUL, got one behind \"" +
-                                    std::string(path.substr(0, path.find('\0'))) + "\"");
+        throw std::invalid_argument("the path of a Unix socket must not contain a NUL, got " + quoted(path));
     }
     endpoint made;
     made.address_.local.sun_family = AF_UNIX;
@@ -266,8 +264,15 @@ inline endpoint endpoint::parse(std::string_view text) {
         if (number.ec == std::errc() && number.ptr == end && address) return *address;
     }
     throw std::invalid_argument(
-        "expected an address like 127.0.0.1:80, [::1]:80, unix:/run/socket or unix:@name, got \"" +
-        std::string(text) + "\"");
+        "expected an address like 127.0.0.1:80, [::1]:80, unix:/run/socket or unix:@name, got " +
+        quoted(text));
+}
+
+// For messages, which end at a NUL.
+inline std::string endpoint::quoted(std::string_view text) {
+    std::string made = "\"";
+    for (const char c : text) made += c == '\0' ? std::string("\\0") : std::string(1, c);
+    return made + "\"";
 }
 
 inline std::string endpoint::host() const {

@@ -46,10 +46,12 @@ public:
     [[nodiscard]] std::optional<endpoint> getsockname() const noexcept {
         return endpoint::local_of(descriptor_);
     }
-    [[nodiscard]] std::optional<endpoint> getpeername() const noexcept { return endpoint::peer_of(descriptor_); }
+    [[nodiscard]] std::optional<endpoint> getpeername() const noexcept {
+        return endpoint::peer_of(descriptor_);
+    }
 
-    /// An option's value: `socket.getsockopt(SOL_SOCKET, SO_RCVBUF)`, `socket.getsockopt<linger>(SOL_SOCKET,
-    /// SO_LINGER)`.
+    /// An option's value, an int unless another type is named: `socket.getsockopt(SOL_SOCKET, SO_RCVBUF)`,
+    /// `socket.getsockopt<linger>(SOL_SOCKET, SO_LINGER)`.
     ///
     /// Errors: broken_error naming level and option.
     template <socket_option_value T = int>

@@ -34,10 +34,7 @@ public:
           backlog_(backlog),
           accepted_(std::move(accepted)),
           local_(endpoint::local_of(fd_.get()).value_or(endpoint{})) {}
-    ~accept_loop() {
-        retry_.cancel();
-        again_.cancel();
-    }
+    ~accept_loop() { close(); }
 
     [[nodiscard]] const endpoint& local() const noexcept { return local_; }
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
@@ -49,10 +46,19 @@ public:
         arm();
     }
 
-    /// Accepts no more until resume(): connections wait in the system's queue.
+    /// Accepts no more until resume(): connections wait in the system's queue. Nothing happens when it is closed.
     void pause() noexcept { paused_ = true; }
     void resume() {
-        if (std::exchange(paused_, false)) go_on();
+        if (fd_ && std::exchange(paused_, false)) go_on();
+    }
+
+    /// Ends the listening at once. May be called from within the accepted function.
+    void close() noexcept {
+        paused_ = true;
+        retry_.cancel();
+        again_.cancel();
+        watcher_.reset();  // before the number can be used again
+        fd_.reset();
     }
 
 private:

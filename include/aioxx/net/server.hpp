@@ -92,8 +92,8 @@ public:
         if (std::exchange(closed_, true)) return;
         for (const socket_file& file : files_) file.remove();
         if (std::exchange(serving_, false)) {
-            for (auto& socket : sockets_) socket->pause();
-            // Not at once: the call may come from within one of them, through a protocol's connection_made.
+            for (auto& socket : sockets_) socket->close();
+            // Not destroyed at once: the call may come from within one of them, through the protocol factory.
             loop_.call_soon([owned = std::move(sockets_)] {});
         }
         sockets_.clear();
@@ -121,12 +121,15 @@ public:
 
 private:
     void take(unique_fd fd, const endpoint& peer) {
+        const auto held = shared_from_this();
         try {
             apply(options_, fd.get(), peer.family());
+            auto served = factory_();
+            if (closed_) return;  // by the factory
             auto channel = std::make_unique<socket_channel>(loop_, std::move(fd), peer);
-            auto made = std::make_shared<stream_transport>(loop_, std::move(channel), factory_());
+            auto made = std::make_shared<stream_transport>(loop_, std::move(channel), std::move(served));
             connections_.insert(made.get());
-            made->set_detached_callback([held = shared_from_this(), gone = made.get()] { held->drop(gone); });
+            made->set_detached_callback([held, gone = made.get()] { held->drop(gone); });
             made->start();
         } catch (const std::exception&) {
             loop_.call_exception_handler(

@@ -88,7 +88,7 @@ public:
     void pause_reading() override { paused_ = true; }
     void resume_reading() override {
         if (!std::exchange(paused_, false)) return;
-        if (wants_data() && made_) read_on();
+        if (is_reading() && made_) read_on();
     }
 
     // ---- write_transport ----

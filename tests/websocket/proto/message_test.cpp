@@ -140,7 +140,7 @@ TEST_CASE("a message after text begins with a fresh UTF-8 state", "[websocket]")
           2);
 }
 
-TEST_CASE("an unmasked message is handed out where it lies", "[websocket]") {
+TEST_CASE("the assembler hands an unmasked message out where it lies", "[websocket]") {
     frame_parser parser(role::client);
     message_assembler assembler;
     const std::string data = frame(opcode::binary, "payload");
@@ -151,7 +151,7 @@ TEST_CASE("an unmasked message is handed out where it lies", "[websocket]") {
     CHECK(assembler.take_buffer().empty());
 }
 
-TEST_CASE("a masked message is unmasked where it lies when its memory is lent", "[websocket]") {
+TEST_CASE("the assembler unmasks a message where it lies when its memory is lent", "[websocket]") {
     frame_parser parser(role::server);
     message_assembler assembler;
     std::string data = wire::frame(role::client, opcode::text, "payload");

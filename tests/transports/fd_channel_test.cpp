@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include <aioxx/transports/fd_channel.hpp>
+
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+
+#include <aioxx/tasks/runner.hpp>
+
+#include "support/catch.hpp"
+
+using namespace aioxx;
+
+namespace {
+
+struct silent_handler final : fd_handler {
+    void on_readable() override {}
+    void on_writable() override {}
+};
+
+std::pair<unique_fd, unique_fd> unix_pair() {
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+    return {unique_fd(ends[0]), unique_fd(ends[1])};
+}
+
+std::pair<unique_fd, unique_fd> pipe_pair() {
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0);
+    return {unique_fd(ends[0]), unique_fd(ends[1])};
+}
+
+// Two ends of a TCP connection over the loopback.
+std::pair<unique_fd, unique_fd> tcp_pair() {
+    const unique_fd listening(::socket(AF_INET, SOCK_STREAM, 0));
+    const endpoint any = endpoint::from_ip("127.0.0.1", 0);
+    REQUIRE(::bind(listening.get(), any.data(), any.size()) == 0);
+    REQUIRE(::listen(listening.get(), 1) == 0);
+    const auto address = endpoint::local_of(listening.get());
+    unique_fd client(::socket(AF_INET, SOCK_STREAM, 0));
+    REQUIRE(::connect(client.get(), address->data(), address->size()) == 0);
+    unique_fd served(::accept(listening.get(), nullptr, nullptr));
+    detail::make_non_blocking(client.get());
+    detail::make_non_blocking(served.get());
+    return {std::move(client), std::move(served)};
+}
+
+void wait_readable(int fd) {
+    pollfd state{fd, POLLIN, 0};
+    REQUIRE(::poll(&state, 1, 10'000) == 1);
+}
+
+transfer send(stream_channel& to, bytes_view data) { return to.send(std::span<const bytes_view>(&data, 1)); }
+
+std::string receive(stream_channel& from, transfer& done, std::size_t most = 100) {
+    std::string memory(most, '\0');
+    done = from.receive(std::as_writable_bytes(std::span<char>(memory)));
+    return memory.substr(0, done.count);
+}
+
+template <class T>
+std::optional<T> info(const stream_channel& channel, const extra_info_key<T>& key) {
+    return ask_extra_info(key, [&](extra_info_query& query) { return channel.query_extra_info(query); });
+}
+
+}  // namespace
+
+TEST_CASE("a socket channel sends one or several pieces and receives them", "[transports]") {
+    runner owner;
+    auto [a, b] = unix_pair();
+    const int raw = b.get();
+    socket_channel from(owner.get_loop(), std::move(a));
+    socket_channel to(owner.get_loop(), std::move(b));
+    CHECK(send(from, "one").count == 3);
+    const std::vector<bytes_view> pieces(100, bytes_view("ab"));
+    CHECK(from.send(pieces).count == 128);  // as many as fit in one call
+    wait_readable(raw);
+    transfer done;
+    CHECK(receive(to, done, 5) == "oneab");
+    CHECK(done.left == transfer::rest::unknown);  // a Unix socket does not tell
+    receive(to, done, 1000);
+    receive(to, done);
+    CHECK(done.would_block());
+}
+
+TEST_CASE("a TCP channel tells when nothing more is there", "[transports]") {
+    runner owner;
+    auto [a, b] = tcp_pair();
+    const int raw = b.get();
+    socket_channel from(owner.get_loop(), std::move(a));
+    socket_channel to(owner.get_loop(), std::move(b));
+    send(from, "abcdef");
+    wait_readable(raw);
+    transfer done;
+    CHECK(receive(to, done, 4) == "abcd");
+    CHECK(done.left == transfer::rest::unknown);
+    CHECK(receive(to, done, 4) == "ef");
+    CHECK(done.left == transfer::rest::unlikely);
+}
+
+TEST_CASE("a TCP channel does not hide an end that came with the data", "[transports]") {
+    runner owner;
+    auto [a, b] = tcp_pair();
+    const int raw = b.get();
+    socket_channel from(owner.get_loop(), std::move(a));
+    socket_channel to(owner.get_loop(), std::move(b));
+    send(from, "last");
+    from.shutdown_send();
+    pollfd state{raw, POLLRDHUP, 0};  // the end has arrived as well
+    REQUIRE(::poll(&state, 1, 10'000) == 1);
+    transfer done;
+    CHECK(receive(to, done) == "last");
+    CHECK(done.left == transfer::rest::unknown);
+    receive(to, done);
+    CHECK((done.count == 0 && !done.error));
+}
+
+TEST_CASE("a socket whose peer has gone answers with errors, not with a signal", "[transports]") {
+    runner owner;
+    auto [a, b] = unix_pair();
+    socket_channel from(owner.get_loop(), std::move(a));
+    b.reset();
+    CHECK(send(from, "x").error == std::errc::broken_pipe);
+    const std::vector<bytes_view> pieces(3, bytes_view("ab"));
+    CHECK(from.send(pieces).error == std::errc::broken_pipe);
+    transfer done;
+    receive(from, done);
+    CHECK((done.count == 0 && !done.error));
+}
+
+TEST_CASE("a socket that is full says that it would block", "[transports]") {
+    runner owner;
+    auto [a, b] = unix_pair();
+    socket_channel from(owner.get_loop(), std::move(a));
+    const std::string block(100'000, 'x');
+    transfer sent;
+    for (int i = 0; i < 1000 && !sent.error; ++i) sent = send(from, block);
+    CHECK(sent.would_block());
+    CHECK(sent.count == 0);
+}
+
+TEST_CASE("a socket channel knows its addresses, its descriptor and a Unix peer's owner", "[transports]") {
+    runner owner;
+    auto [a, b] = tcp_pair();
+    const int raw = a.get();
+    const endpoint theirs = endpoint::local_of(b.get()).value();
+    const endpoint ours = endpoint::local_of(raw).value();
+    const socket_channel tcp(owner.get_loop(), std::move(a));
+    CHECK(info(tcp, extra_info::peername) == theirs);
+    CHECK(info(tcp, extra_info::sockname) == ours);
+    REQUIRE(info(tcp, extra_info::socket));
+    CHECK(info(tcp, extra_info::socket)->native_handle() == raw);
+    CHECK(!info(tcp, extra_info::credentials));
+    CHECK(!info(tcp, extra_info::pipe));
+    CHECK(tcp.describe() == "tcp connection to " + to_string(theirs));
+    auto [c, d] = unix_pair();
+    const socket_channel local(owner.get_loop(), std::move(c));
+    const auto peer = info(local, extra_info::credentials);
+    REQUIRE(peer);
+    CHECK(peer->pid == ::getpid());
+    CHECK(local.describe().find("unix connection to ") == 0);
+}
+
+TEST_CASE("a pipe has one direction at each end", "[transports]") {
+    runner owner;
+    auto [a, b] = pipe_pair();
+    const int raw = a.get();
+    pipe_channel from(owner.get_loop(), std::move(a), pipe_end::read);
+    pipe_channel to(owner.get_loop(), std::move(b), pipe_end::write);
+    CHECK((from.can_receive() && !from.can_send() && !from.can_half_close()));
+    CHECK((!to.can_receive() && to.can_send() && to.can_half_close()));
+    CHECK(info(from, extra_info::pipe) == raw);
+    CHECK(send(to, "through").count == 7);
+    transfer done;
+    CHECK(receive(from, done) == "through");
+    CHECK(!to.receiver_gone());
+    to.shutdown_send();
+    receive(from, done);
+    CHECK((done.count == 0 && !done.error));
+}
+
+TEST_CASE("a write pipe notices that its reader has gone, and no signal is raised", "[transports]") {
+    runner owner;
+    auto [a, b] = pipe_pair();
+    pipe_channel to(owner.get_loop(), std::move(b), pipe_end::write);
+    a.reset();
+    CHECK(to.receiver_gone());
+    CHECK(send(to, "x").error == std::errc::broken_pipe);
+    struct sigaction present {};
+    REQUIRE(::sigaction(SIGPIPE, nullptr, &present) == 0);
+    CHECK(present.sa_handler == SIG_IGN);
+}
+
+TEST_CASE("a terminal whose other side is gone is at its end", "[transports]") {
+    runner owner;
+    unique_fd master(::posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK));
+    REQUIRE(master);
+    REQUIRE(::grantpt(master.get()) == 0);
+    REQUIRE(::unlockpt(master.get()) == 0);
+    unique_fd slave(::open(::ptsname(master.get()), O_RDWR | O_NOCTTY));
+    REQUIRE(slave);
+    slave.reset();
+    pipe_channel reading(owner.get_loop(), std::move(master), pipe_end::read);
+    transfer done;
+    receive(reading, done);
+    CHECK(done.count == 0);
+    CHECK(!done.error);
+}
+
+TEST_CASE("closing a channel closes its descriptor, once", "[transports]") {
+    runner owner;
+    silent_handler handler;
+    auto [a, b] = unix_pair();
+    const int raw = a.get();
+    socket_channel channel(owner.get_loop(), std::move(a));
+    channel.attach(handler);
+    channel.await_readable();
+    channel.close();
+    CHECK(::fcntl(raw, F_GETFD) == -1);
+    channel.close();
+    char byte = 0;
+    CHECK(::read(b.get(), &byte, 1) == 0);
+}
+
+TEST_CASE("make_non_blocking names a number that is no descriptor", "[transports]") {
+    CHECK_THROWS_AS(detail::make_non_blocking(-1), broken_error);
+}

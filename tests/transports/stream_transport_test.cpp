@@ -1,0 +1,534 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// What the laws of testing/check_transport.hpp cannot see from outside: which calls a transport makes of its channel,
+// and what it does when the medium answers in unusual ways.
+
+#include <aioxx/transports/stream_transport.hpp>
+
+#include <cstddef>
+#include <cstdlib>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include <aioxx/base/config.hpp>
+#include <aioxx/tasks/sleep.hpp>
+#include <aioxx/testing/recording_protocol.hpp>
+#include <aioxx/testing/test_loop.hpp>
+
+#include "support/catch.hpp"
+
+using namespace aioxx;
+using namespace std::chrono_literals;
+using testing::recording_protocol;
+using testing::test_loop;
+
+namespace {
+
+// What a scripted channel answers, and what was asked of it.
+struct script {
+    std::deque<transfer> receives;            // answers of receive, before it would block
+    std::deque<std::string> data;             // of the answers that have a count
+    std::deque<transfer> sends;               // answers of send; without one it takes everything
+    std::vector<std::string> sent;            // what each send took
+    std::vector<std::size_t> pieces;          // how many pieces each send was offered
+    int receive_calls = 0;
+    int readable_waits = 0;
+    int writable_waits = 0;
+    bool shut_down = false;
+    bool closed = false;
+    bool sends_only = false;
+    bool gone = false;  // the receiver, when it only sends
+    fd_handler* handler = nullptr;
+
+    void arrive(std::string bytes, transfer::rest left = transfer::rest::unknown) {
+        receives.push_back({bytes.size(), {}, left});
+        data.push_back(std::move(bytes));
+    }
+    void arrive_end() { receives.push_back({}); }
+    void arrive_error(std::errc code) {
+        receives.push_back({0, std::make_error_code(code), transfer::rest::nothing});
+    }
+};
+
+transfer would_block() {
+    return {0, std::make_error_code(std::errc::operation_would_block), transfer::rest::nothing};
+}
+
+class scripted_channel final : public stream_channel {
+public:
+    explicit scripted_channel(std::shared_ptr<script> played) : script_(std::move(played)) {}
+
+    void attach(fd_handler& handler) override { script_->handler = &handler; }
+    [[nodiscard]] bool can_receive() const noexcept override { return !script_->sends_only; }
+    [[nodiscard]] bool can_send() const noexcept override { return true; }
+    [[nodiscard]] bool can_half_close() const noexcept override { return true; }
+    transfer receive(std::span<std::byte> buffer) noexcept override {
+        ++script_->receive_calls;
+        if (script_->receives.empty()) return would_block();
+        const transfer answer = script_->receives.front();
+        script_->receives.pop_front();
+        if (answer.count == 0) return answer;
+        const std::string bytes = script_->data.front();
+        script_->data.pop_front();
+        std::memcpy(buffer.data(), bytes.data(), std::min(buffer.size(), bytes.size()));
+        return answer;
+    }
+    transfer send(std::span<const bytes_view> pieces) noexcept override {
+        std::string offered;
+        for (const bytes_view& piece : pieces) offered += piece.str();
+        transfer answer{offered.size(), {}, transfer::rest::unknown};
+        if (!script_->sends.empty()) {
+            answer = script_->sends.front();
+            script_->sends.pop_front();
+        }
+        script_->pieces.push_back(pieces.size());
+        script_->sent.push_back(offered.substr(0, answer.count));
+        return answer;
+    }
+    void await_readable() override { ++script_->readable_waits; }
+    void await_writable() override { ++script_->writable_waits; }
+    void shutdown_send() noexcept override { script_->shut_down = true; }
+    [[nodiscard]] bool watches_receiver() const noexcept override { return script_->sends_only; }
+    [[nodiscard]] bool receiver_gone() const noexcept override { return script_->gone; }
+    void close() noexcept override { script_->closed = true; }
+    [[nodiscard]] bool query_extra_info(extra_info_query&) const override { return false; }
+    [[nodiscard]] std::string describe() const override { return "scripted"; }
+
+private:
+    std::shared_ptr<script> script_;
+};
+
+// A started transport over a script. Everything happens when settle() lets the loop run.
+struct stage {
+    explicit stage(std::shared_ptr<recording_protocol> served = std::make_shared<recording_protocol>(),
+                   bool sends_only = false)
+        : protocol(std::move(served)) {
+        played->sends_only = sends_only;
+        made = std::make_shared<stream_transport>(loop.loop(), std::make_unique<scripted_channel>(played), protocol);
+        made->start();
+        loop.settle();
+    }
+    ~stage() {
+        made->abort();
+        loop.settle();
+    }
+    void in_turn(std::function<void()> action) {
+        loop.loop().call_soon([called = std::move(action)] { called(); });
+        loop.settle();
+    }
+    void readable() {
+        in_turn([this] { played->handler->on_readable(); });
+    }
+    void writable() {
+        in_turn([this] { played->handler->on_writable(); });
+    }
+
+    test_loop loop;
+    std::shared_ptr<script> played = std::make_shared<script>();
+    std::shared_ptr<recording_protocol> protocol;
+    std::shared_ptr<stream_transport> made;
+};
+
+// Runs a function in data_received.
+class acting_protocol final : public recording_protocol {
+public:
+    using recording_protocol::recording_protocol;
+    std::function<void(aioxx::transport&)> on_data;
+    void data_received(bytes_view data) override {
+        recording_protocol::data_received(data);
+        if (on_data) on_data(*connection());
+    }
+};
+
+const std::string large(20'000, 'L');
+
+}  // namespace
+
+// ---- writing ----
+
+TEST_CASE("what is written during a turn leaves with one send at its end", "[transports]") {
+    stage on;
+    on.in_turn([&] {
+        for (int i = 0; i < 100; ++i) on.made->write("small ");
+        CHECK(on.played->sent.empty());
+    });
+    REQUIRE(on.played->sent.size() == 1);
+    CHECK(on.played->sent[0].size() == 600);
+}
+
+TEST_CASE("large data is tried at once, in the place where the caller has it", "[transports]") {
+    stage on;
+    on.in_turn([&] {
+        on.made->write(large);
+        REQUIRE(on.played->sent.size() == 1);
+        CHECK(on.played->sent[0] == large);
+        CHECK(on.played->pieces[0] == 1);
+        CHECK(on.made->get_write_buffer_size() == 0);
+    });
+    CHECK(on.played->sent.size() == 1);
+}
+
+TEST_CASE("large data behind small data keeps the order", "[transports]") {
+    stage on;
+    on.in_turn([&] {
+        on.made->write("first");
+        on.made->write(large);
+    });
+    std::string all;
+    for (const std::string& sent : on.played->sent) all += sent;
+    CHECK(all == "first" + large);
+    CHECK(on.played->sent.size() == 1);
+}
+
+TEST_CASE("what the medium does not take waits for it, and is sent from where it stopped (ST005, ST011)",
+          "[transports]") {
+    stage on;
+    on.played->sends.push_back({5'000, {}, transfer::rest::unknown});
+    on.in_turn([&] { on.made->write(large); });
+    CHECK(on.played->writable_waits == 1);
+    CHECK(on.made->get_write_buffer_size() == 15'000);
+    on.in_turn([&] { on.made->write("more"); });  // no attempt while the medium is full
+    CHECK(on.played->sent.size() == 1);
+    on.played->sends.push_back(would_block());
+    on.writable();
+    CHECK(on.made->get_write_buffer_size() == 15'004);
+    CHECK(on.played->writable_waits == 2);
+    on.writable();
+    CHECK(on.made->get_write_buffer_size() == 0);
+    std::string all;
+    for (const std::string& sent : on.played->sent) all += sent;
+    CHECK(all == large + "more");
+}
+
+TEST_CASE("a block that is given away is not copied for the rest", "[transports]") {
+    stage on;
+    on.played->sends.push_back({1, {}, transfer::rest::unknown});
+    on.in_turn([&] { on.made->write(bytearray(large)); });
+    CHECK(on.made->get_write_buffer_size() == large.size() - 1);
+    on.writable();
+    CHECK(on.played->sent[1] == large.substr(1));
+}
+
+TEST_CASE("more pieces than a system call takes are sent with several (ST009)", "[transports]") {
+    stage on;
+    const std::string block(200, 'b');
+    const std::vector<bytes_view> pieces(1000, bytes_view(block));
+    on.in_turn([&] { on.made->writelines(std::span<const bytes_view>(pieces)); });
+    std::size_t total = 0;
+    for (std::size_t i = 0; i < on.played->sent.size(); ++i) {
+        total += on.played->sent[i].size();
+        CHECK(on.played->pieces[i] <= 64);
+    }
+    CHECK(total == 200'000);
+}
+
+TEST_CASE("a vector that is cut inside a piece goes on there (T1, ST009)", "[transports]") {
+    stage on;
+    std::vector<bytes_view> pieces;
+    const std::string a(6'000, 'a');
+    const std::string b(6'000, 'b');
+    pieces.emplace_back(a);
+    pieces.emplace_back("");
+    pieces.emplace_back(b);
+    pieces.emplace_back("");  // T3
+    on.played->sends.push_back({7'000, {}, transfer::rest::unknown});
+    on.in_turn([&] { on.made->writelines(std::span<const bytes_view>(pieces)); });
+    CHECK(on.played->writable_waits == 1);
+    on.writable();
+    std::string all;
+    for (const std::string& sent : on.played->sent) all += sent;
+    CHECK(all == a + b);
+}
+
+TEST_CASE("the queue is tried before the protocol is told to pause", "[transports]") {
+    stage on;
+    on.in_turn([&] {
+        for (int i = 0; i < 20; ++i) on.made->write(std::string(5'000, 'x'));
+    });
+    CHECK(on.protocol->count("pause_writing") == 0);
+    CHECK(on.played->sent.size() == 2);
+}
+
+TEST_CASE("a send error ends the connection with its reason, and nothing is sent after it (ST007)", "[transports]") {
+    for (const std::size_t size : {3U, 20'000U}) {
+        stage on;
+        on.played->sends.push_back({0, std::make_error_code(std::errc::broken_pipe), transfer::rest::nothing});
+        on.in_turn([&] {
+            on.made->write(std::string(size, 'x'));
+            on.made->write("dropped");
+        });
+        CHECK(on.played->sent.size() == 1);
+        CHECK(on.protocol->count("connection_lost: ") == 1);
+        CHECK(on.protocol->calls().back().find("send") != std::string::npos);
+        on.in_turn([&] { on.made->write("dropped"); });
+        CHECK(on.made->dropped_writes() >= 1);
+        CHECK(on.played->sent.size() == 1);
+        CHECK(on.played->closed);
+    }
+}
+
+TEST_CASE("write_eof waits for the queue, close does as well (ST012, ST013)", "[transports]") {
+    stage on(std::make_shared<recording_protocol>(true));
+    on.played->sends.push_back(would_block());
+    on.in_turn([&] {
+        on.made->write("x");
+        on.made->write_eof();
+    });
+    CHECK(!on.played->shut_down);
+    on.writable();
+    CHECK(on.played->shut_down);
+    CHECK(!on.played->closed);
+    on.in_turn([&] { on.made->close(); });
+    CHECK(on.played->closed);
+    CHECK(on.protocol->calls().back() == "connection_lost");
+
+    stage closing;
+    closing.played->sends.push_back(would_block());
+    closing.in_turn([&] {
+        closing.made->write("x");
+        closing.made->close();
+        closing.made->write("dropped");
+    });
+    CHECK(!closing.played->closed);
+    CHECK(closing.made->dropped_writes() == 1);
+    closing.writable();
+    CHECK(closing.played->closed);
+    CHECK(closing.played->sent.back() == "x");
+}
+
+TEST_CASE("what is written in connection_made is sent", "[transports]") {
+    class greeting final : public recording_protocol {
+        void connection_made(aioxx::transport& made) override {
+            recording_protocol::connection_made(made);
+            made.write("hello");
+            made.write(large);
+        }
+    };
+    stage on(std::make_shared<greeting>());
+    std::string all;
+    for (const std::string& sent : on.played->sent) all += sent;
+    CHECK(all == "hello" + large);
+}
+
+// ---- reading ----
+
+TEST_CASE("a receive that emptied the medium is not followed by one that would block", "[transports]") {
+    stage on;
+    on.played->arrive("abc", transfer::rest::nothing);
+    const int before = on.played->readable_waits;
+    on.readable();
+    CHECK(on.played->receive_calls == 1);
+    CHECK(on.played->readable_waits == before + 1);
+    CHECK(on.protocol->received() == "abc");
+}
+
+TEST_CASE("a doubt about the peer is settled at the end of the turn, by a send or by a look", "[transports]") {
+    SECTION("nothing is sent: one more receive finds the reset") {
+        stage on;
+        on.played->arrive("request", transfer::rest::unlikely);
+        on.played->arrive_error(std::errc::connection_reset);
+        on.readable();
+        CHECK(on.played->receive_calls == 2);
+        CHECK(on.protocol->story() == "connection_made data_received connection_lost");
+        CHECK(on.protocol->count("connection_lost: ") == 1);
+    }
+    SECTION("nothing is sent and nothing is wrong") {
+        stage on;
+        on.played->arrive("request", transfer::rest::unlikely);
+        const int before = on.played->readable_waits;
+        on.readable();
+        CHECK(on.played->receive_calls == 2);
+        CHECK(on.played->readable_waits == before + 1);  // one wait, whoever asked for it
+    }
+    SECTION("an answer is sent: no further receive") {
+        auto echo = std::make_shared<acting_protocol>();
+        echo->on_data = [](aioxx::transport& to) { to.write("answer"); };
+        stage on(echo);
+        on.played->arrive("request", transfer::rest::unlikely);
+        on.readable();
+        CHECK(on.played->receive_calls == 1);
+        CHECK(on.played->sent == std::vector<std::string>{"answer"});
+    }
+    SECTION("the answer does not fit at all: the doubt stays, and is settled") {
+        auto echo = std::make_shared<acting_protocol>();
+        echo->on_data = [](aioxx::transport& to) { to.write("answer"); };
+        stage on(echo);
+        on.played->sends.push_back(would_block());
+        on.played->arrive("request", transfer::rest::unlikely);
+        on.readable();
+        CHECK(on.played->receive_calls == 2);
+    }
+    SECTION("reading is paused meanwhile: resume looks") {
+        auto pausing = std::make_shared<acting_protocol>();
+        pausing->on_data = [](aioxx::transport& of) { of.pause_reading(); };
+        stage on(pausing);
+        on.played->arrive("request", transfer::rest::unlikely);
+        on.readable();
+        CHECK(on.played->receive_calls == 1);
+        on.played->arrive_error(std::errc::connection_reset);
+        on.in_turn([&] { on.made->resume_reading(); });
+        CHECK(on.protocol->count("connection_lost: ") == 1);
+    }
+}
+
+TEST_CASE("the end together with data comes after it, in the same turn", "[transports]") {
+    stage on;
+    on.played->arrive("last words");
+    on.played->arrive_end();
+    on.readable();
+    CHECK(on.protocol->story() == "connection_made data_received eof_received connection_lost");
+    CHECK(on.protocol->calls().back() == "connection_lost");
+}
+
+TEST_CASE("a reset together with data comes after it", "[transports]") {
+    stage on;
+    on.played->arrive("last words");
+    on.played->arrive_error(std::errc::connection_reset);
+    on.readable();
+    CHECK(on.protocol->received() == "last words");
+    CHECK(on.protocol->count("connection_lost: ") == 1);
+}
+
+TEST_CASE("a connection with much to read lets the others have their turn", "[transports]") {
+    stage on;
+    for (int i = 0; i < 10; ++i) on.played->arrive("x");
+    on.in_turn([&] {
+        on.played->handler->on_readable();
+        CHECK(on.played->receive_calls == 4);
+    });
+    CHECK(on.played->receive_calls == 11);  // it goes on by itself, until it would block
+    CHECK(on.protocol->received() == "xxxxxxxxxx");
+}
+
+TEST_CASE("a pause between two turns of a long read holds, resume goes on in order (PR002, PR003)", "[transports]") {
+    auto pausing = std::make_shared<acting_protocol>();
+    stage on(pausing);
+    int count = 0;
+    pausing->on_data = [&](aioxx::transport& of) {
+        if (++count == 5) of.pause_reading();
+    };
+    for (int i = 0; i < 10; ++i) on.played->arrive(std::string(1, static_cast<char>('0' + i)));
+    on.readable();
+    CHECK(on.protocol->received() == "01234");
+    on.in_turn([&] {
+        on.made->resume_reading();
+        on.made->pause_reading();
+    });
+    CHECK(on.protocol->received() == "01234");
+    on.in_turn([&] {
+        on.made->resume_reading();
+        on.made->resume_reading();
+        CHECK(on.protocol->received() == "01234");  // through the loop, never inline
+    });
+    CHECK(on.protocol->received() == "0123456789");
+}
+
+TEST_CASE("readiness after the end of the connection is ignored (T8)", "[transports]") {
+    stage on;
+    on.played->arrive("too late");
+    on.played->sends.push_back(would_block());
+    on.in_turn([&] {
+        on.made->write("queued");
+        on.made->abort();
+        on.played->handler->on_readable();
+        on.played->handler->on_writable();
+    });
+    CHECK(on.protocol->story() == "connection_made connection_lost");
+    CHECK(on.played->receive_calls == 0);
+    CHECK(on.played->sent.empty());
+    on.readable();
+    on.writable();
+    CHECK(on.protocol->story() == "connection_made connection_lost");
+}
+
+TEST_CASE("no data comes after close, although it has arrived", "[transports]") {
+    auto closing = std::make_shared<acting_protocol>();
+    closing->on_data = [](aioxx::transport& of) {
+        of.write("bye");
+        of.close();
+    };
+    stage on(closing);
+    on.played->sends.push_back(would_block());
+    on.played->arrive("first");
+    on.played->arrive("second");
+    on.readable();
+    CHECK(on.protocol->received() == "first");
+    on.readable();
+    CHECK(on.protocol->received() == "first");
+    on.writable();
+    CHECK(on.protocol->calls().back() == "connection_lost");
+}
+
+TEST_CASE("a protocol that is set after the peer's end is told of it", "[transports]") {
+    auto first = std::make_shared<recording_protocol>(true);
+    stage on(first);
+    on.played->arrive_end();
+    on.readable();
+    CHECK(first->story() == "connection_made eof_received");
+    auto second = std::make_shared<recording_protocol>(true);
+    on.played->arrive_end();
+    on.in_turn([&] {
+        on.made->set_protocol(second);
+        CHECK(second->calls().empty());
+    });
+    CHECK(second->story() == "eof_received");
+    CHECK(!on.made->is_closing());
+}
+
+TEST_CASE("a medium that only sends notices that its receiver has gone (PI004)", "[transports]") {
+    SECTION("with nothing queued it is no error") {
+        stage on(std::make_shared<recording_protocol>(), true);
+        CHECK(on.played->readable_waits == 1);
+        on.readable();  // a false alarm (T18)
+        CHECK(!on.made->is_closing());
+        CHECK(on.played->readable_waits == 2);
+        on.in_turn([&] {
+            on.made->pause_reading();
+            on.made->resume_reading();
+        });
+        CHECK(on.played->receive_calls == 0);  // there is nothing to read from
+        on.played->gone = true;
+        on.readable();
+        CHECK(on.protocol->calls().back() == "connection_lost");
+    }
+    SECTION("with bytes queued it is one") {
+        stage on(std::make_shared<recording_protocol>(), true);
+        on.played->sends.push_back(would_block());
+        on.in_turn([&] { on.made->write("x"); });
+        on.played->gone = true;
+        on.readable();
+        CHECK(on.protocol->count("connection_lost: ") == 1);
+    }
+}
+
+TEST_CASE("closing the loop ends a transport without callbacks", "[transports]") {
+    auto played = std::make_shared<script>();
+    auto protocol = std::make_shared<recording_protocol>();
+    std::weak_ptr<stream_transport> weak;
+    {
+        test_loop loop;
+        auto made =
+            std::make_shared<stream_transport>(loop.loop(), std::make_unique<scripted_channel>(played), protocol);
+        weak = made;
+        made->start();
+        loop.settle();
+    }
+    CHECK(played->closed);
+    CHECK(weak.expired());
+    CHECK(protocol->story() == "connection_made");
+}
+
+TEST_CASE("a byte transport refuses a protocol of another kind", "[transports]") {
+    test_loop loop;
+    struct other final : base_protocol {};
+    const auto make = [&](std::shared_ptr<base_protocol> served) {
+        return std::make_shared<stream_transport>(
+            loop.loop(), std::make_unique<scripted_channel>(std::make_shared<script>()), std::move(served));
+    };
+    CHECK_THROWS_AS(make(std::make_shared<other>()), std::invalid_argument);
+    CHECK_THROWS_AS(make(nullptr), std::invalid_argument);
+}
