@@ -61,25 +61,47 @@ struct shown_source {
     std::string key;  ///< further JSON fields: "src":...,
 };
 
-/// Appends text for a terminal or a file: colours pass, other control characters are shown as \xNN.
-inline void append_safe(std::string& to, std::string_view text) {
-    std::size_t start = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const auto code = static_cast<unsigned char>(text[i]);
-        if ((code >= 0x20 && code != 0x7f) || code == '\t') continue;
-        if (code == 0x1b && i + 1 < text.size() && text[i + 1] == '[') {
-            const std::size_t end = text.find_first_not_of("0123456789;", i + 2);
-            if (end != std::string_view::npos && text[end] == 'm') {
-                i = end;
-                continue;
-            }
+/// Whether a terminal would obey a character instead of showing it. The C1 controls are U+0080 to U+009F.
+[[nodiscard]] inline bool is_control(std::string_view character) {
+    const auto first = static_cast<unsigned char>(character.front());
+    if (first == 0xc2) return static_cast<unsigned char>(character[1]) < 0xa0;
+    return (first < 0x20 && first != '\t') || first == 0x7f;
+}
+
+/// The size of a colour sequence (ESC [ ... m) that a text begins with, or 0.
+[[nodiscard]] inline std::size_t color_size(std::string_view text) {
+    if (!text.starts_with("\x1b[")) return 0;
+    const std::size_t end = text.find_first_not_of("0123456789;", 2);
+    return end != std::string_view::npos && text[end] == 'm' ? end + 1 : 0;
+}
+
+/// Appends text for a terminal or a file: colours pass; other control characters, and bytes that are not UTF-8, are
+/// shown as \xNN. Returns: whether there were colours.
+inline bool append_safe(std::string& to, std::string_view text) {
+    const bool valid = aioxx::websocket::is_utf8(aioxx::bytes_view(text));
+    bool colored = false;
+    std::size_t passed = 0;  // up to here the text was appended
+    for (std::size_t i = 0; i < text.size();) {
+        const auto lead = static_cast<unsigned char>(text[i]);
+        const std::size_t size = valid ? expected_size(lead) : character_size(text.substr(i));
+        if (size != 0 && !is_control(text.substr(i, size))) {
+            i += size;
+            continue;
         }
-        constexpr char hex[] = "0123456789abcdef";
-        to.append(text, start, i - start);
-        to += {'\\', 'x', hex[code >> 4], hex[code & 15]};
-        start = i + 1;
+        if (const std::size_t color = color_size(text.substr(i)); color != 0) {
+            colored = true;
+            i += color;
+            continue;
+        }
+        to.append(text, passed, i - passed);
+        for (passed = i + std::max<std::size_t>(size, 1); i < passed; ++i) {
+            constexpr char hex[] = "0123456789abcdef";
+            const auto byte = static_cast<unsigned char>(text[i]);
+            to += {'\\', 'x', hex[byte >> 4], hex[byte & 15]};
+        }
     }
-    to.append(text, start, text.size() - start);
+    to.append(text, passed, text.size() - passed);
+    return colored;
 }
 
 /// Turns records into text.
@@ -95,9 +117,8 @@ public:
         if (style_ == style::json) return append_json(to, source, line);
         if (time_) append_time(to, line.ts);
         if (prefix_) append_prefix(to, source, line.fd);
-        append_safe(to, line.text);
         // A colour that the line leaves on must not colour what follows.
-        if (line.text.find('\x1b') != std::string_view::npos) to += "\x1b[0m";
+        if (append_safe(to, line.text)) to += "\x1b[0m";
         to += '\n';
     }
 

@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 
 #include <aioxx/aioxx.hpp>
@@ -31,6 +33,7 @@ namespace aggregator {
 struct agent_identity {
     std::string agent;
     std::int64_t incarnation = now_us() / 1000;
+    int pid = ::getpid();
     std::vector<std::string> sources;  ///< names; the number of a source is its place, from 1
 };
 
@@ -50,17 +53,29 @@ public:
         kept_line.json += '}';
         bytes_ += kept_line.json.size();
         lines_.push_back(std::move(kept_line));
-        while (!connected_ && bytes_ > memory_limit && lines_.size() > 1) drop_oldest();
+        while (!connected_ && !trying_first_ && bytes_ > memory_limit && lines_.size() > 1) drop_oldest();
         changed_.set();
     }
 
-    /// Waits until there is room for more. A hub that is there holds the programs back, one that is not does not.
-    /// Cancellation: safe.
+    /// A hub that is there holds the programs back, one that is not does not. The first try counts as being there, so
+    /// that nothing is dropped while the connection is being made.
+    [[nodiscard]] bool has_room() const noexcept {
+        const bool full = lines_.size() > window || bytes_ > memory_limit;
+        return !full || !(connected_ || trying_first_) || hurried_;
+    }
+
+    /// Waits until there is room for more. Cancellation: safe.
     aioxx::coro<> room() {
-        while (connected_ && (lines_.size() > window || bytes_ > memory_limit)) {
+        while (!has_room()) {
             progressed_.clear();
             co_await progressed_.wait();
         }
+    }
+
+    /// Lets a finish() that waits for acknowledgements go on without them.
+    void hurry() {
+        hurried_ = true;
+        progressed_.set();
     }
 
     /// Waits until everything is acknowledged, at most for a time, and ends the connection.
@@ -114,7 +129,7 @@ private:
     }
 
     aioxx::coro<> acknowledged() {
-        while (!lines_.empty()) {
+        while (!lines_.empty() && !hurried_) {
             progressed_.clear();
             co_await progressed_.wait();
         }
@@ -125,15 +140,19 @@ private:
         using namespace std::chrono_literals;
         std::minstd_rand random(std::random_device{}());
         std::chrono::milliseconds delay = 100ms;
+        // A host that does not even answer must not hold the programs back for long.
+        auto first_try = aioxx::get_running_loop().call_later(2s, [this] { end_first_try(); });
+        const aioxx::scope_exit no_timer([&first_try] { first_try.cancel(); });
         while (!ending_) {
             std::string failure;
             try {
                 co_await talk();
-                delay = 100ms;
             } catch (const std::exception& caught) {
                 failure = caught.what();
             }
+            if (connected_) delay = 100ms;
             connected_ = false;
+            end_first_try();
             connection_.reset();
             progressed_.set();
             if (ending_) co_return;
@@ -146,11 +165,17 @@ private:
         }
     }
 
+    void end_first_try() {
+        trying_first_ = false;
+        progressed_.set();
+    }
+
     aioxx::coro<> talk() {
         aioxx::websocket::connect_options options;
         options.subprotocols = {"slog.v1"};
         const auto connection = co_await aioxx::websocket::connect(url_, options);
-        nlohmann::json hello{{"t", "hello"}, {"role", "agent"}, {"agent", identity_.agent}, {"inc", identity_.incarnation}};
+        if (connection.subprotocol() != "slog.v1") throw std::runtime_error("it is no hub: it does not speak slog.v1");
+        nlohmann::json hello{{"t", "hello"}, {"role", "agent"}, {"agent", identity_.agent}, {"inc", identity_.incarnation}, {"pid", identity_.pid}};
         const std::string greeting = hello.dump();
         co_await connection.send_text(greeting);
         const auto welcome = co_await aioxx::wait_for(connection.receive(), std::chrono::seconds(10));
@@ -268,6 +293,8 @@ private:
     aioxx::task<> task_;
     bool connected_ = false;
     bool ever_connected_ = false;
+    bool trying_first_ = true;
+    bool hurried_ = false;
     bool warned_ = false;
     bool ending_ = false;
 };

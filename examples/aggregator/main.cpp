@@ -16,6 +16,7 @@
 #include <CLI/CLI.hpp>
 
 #include <aioxx/tasks/runner.hpp>
+#include <aioxx/websocket/uri.hpp>
 
 #include "hub.hpp"
 #include "run.hpp"
@@ -53,6 +54,11 @@ void add_display(CLI::App& verb, Settings& settings) {
     verb.add_flag("-q,--quiet", settings.quiet, "no notes and no summary");
 }
 
+command to_unnamed_command(const std::string& text) {
+    const std::string program = text.substr(0, text.find_first_of(" \t"));
+    return {program.substr(program.rfind('/') + 1), text};
+}
+
 // NAME=COMMAND, or a command whose first word is its name.
 command to_command(const std::string& text) {
     const std::size_t equals = text.find('=');
@@ -60,8 +66,7 @@ command to_command(const std::string& text) {
     const bool named = equals != std::string::npos && !name.empty() &&
                        name.find_first_of(" \t/$\"'|&;<>()") == std::string::npos;
     if (named) return {name, text.substr(equals + 1)};
-    const std::string program = text.substr(0, text.find_first_of(" \t"));
-    return {program.substr(program.rfind('/') + 1), text};
+    return to_unnamed_command(text);
 }
 
 // The same name twice would hide which is which: web, web.2.
@@ -70,6 +75,23 @@ void make_names_unique(std::vector<command>& commands) {
     for (command& each : commands) {
         if (const int count = ++seen[each.name]; count > 1) each.name += "." + std::to_string(count);
     }
+}
+
+void check_until(const run_settings& settings) {
+    if (settings.until.empty()) return;
+    std::string names;
+    for (const command& each : settings.commands) {
+        if (each.name == settings.until) return;
+        names += (names.empty() ? "" : ", ") + each.name;
+    }
+    throw CLI::ValidationError("--until: expected the name of a command (" + names + "), got \"" + settings.until + "\"");
+}
+
+// What is wrong with the URL of a hub, or nothing.
+std::string is_hub_url(const std::string& text) try {
+    return aioxx::websocket::parse_uri(text).secure ? "wss:// is not supported, expected ws://: " + text : "";
+} catch (const std::invalid_argument& wrong) {
+    return wrong.what();
 }
 
 void set_listen(hub_settings& settings, const std::string& address) {
@@ -106,12 +128,16 @@ int main(int argc, char** argv) try {
     std::vector<std::string> unnamed;
     CLI::App& run = *app.add_subcommand("run", "run commands and merge their lines");
     run.add_option("command", named, "NAME=COMMAND");
-    run.add_option("-c,--command", unnamed, "a command whose first word is its name");
-    run.add_option("--to", running.hubs, "send the lines to these hubs: ws://HOST:PORT/NAME[,URL...]")->delimiter(',');
+    // One argument each: what follows is a command.
+    run.add_option("-c,--command", unnamed, "a command whose first word is its name")->allow_extra_args(false);
+    run.add_option("--to", running.hubs, "send the lines to these hubs: ws://HOST:PORT/NAME[,URL...]")
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->check(is_hub_url);
     run.add_option("--agent", running.agent, "name of this program at the hub (default: the host's)");
     run.add_option("--until", running.until, "stop all when this one ends, and exit with its status");
     run.add_option("--max-line", running.max_line, "bytes after which a line is cut into parts")
-        ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 20));
+        ->check(CLI::Range(std::size_t{1}, std::size_t{128} << 10));
     run.add_flag("--require-hub", running.require_hub, "exit with status 4 when a hub was never reached");
     std::string prefix;
     run.add_option("--prefix", prefix, "none: lines without their source's name")->check(CLI::IsMember({"none", "name"}));
@@ -137,9 +163,10 @@ int main(int argc, char** argv) try {
             return aioxx::run(run_hub(serving));
         }
         for (const std::string& text : named) running.commands.push_back(to_command(text));
-        for (const std::string& text : unnamed) running.commands.push_back(to_command(text));
+        for (const std::string& text : unnamed) running.commands.push_back(to_unnamed_command(text));
         if (running.commands.empty()) throw CLI::ValidationError("run: expected at least one command, got none");
         make_names_unique(running.commands);
+        check_until(running);
     } catch (const CLI::ParseError& wrong) {
         return app.exit(wrong) == 0 ? 0 : bad_usage;
     }

@@ -31,19 +31,29 @@ public:
         if (!pending_.empty()) changed_.set();
     }
 
+    [[nodiscard]] bool has_room() const noexcept { return pending_.size() <= limit || broken_; }
+
     /// Waits until there is room for more. Cancellation: safe.
     aioxx::coro<> room() {
-        while (pending_.size() > limit && !broken_) {
+        while (!has_room()) {
             taken_.clear();
             co_await taken_.wait();
         }
     }
 
-    /// Writes what is left. Cancellation: partial.
+    /// Writes what is left, for as long as it takes: a reader that does not read is waited for, until abandon().
+    /// Cancellation: partial.
     aioxx::coro<> finish() {
         ended_ = true;
         changed_.set();
         co_await task_;
+    }
+
+    /// Drops what has not been written, and lets go of a reader that does not read.
+    void abandon() {
+        broken_ = true;
+        if (writer_) writer_->abort();
+        taken_.set();
     }
 
     /// Whether the reader has gone: what is written after that is dropped.
@@ -53,8 +63,7 @@ private:
     static constexpr std::size_t limit = 1024 * 1024;
 
     aioxx::coro<> write_all() {
-        std::optional<aioxx::stream_writer> writer;
-        if (!is_file()) writer = co_await open();
+        if (!is_file()) writer_ = co_await open();
         std::string now;
         while (!ended_ || !pending_.empty()) {
             if (pending_.empty()) {
@@ -67,8 +76,8 @@ private:
             taken_.set();
             if (broken_) continue;
             try {
-                if (writer) {
-                    co_await writer->send(now);
+                if (writer_) {
+                    co_await writer_->send(now);
                 } else {
                     write_to_file(now);
                 }
@@ -76,9 +85,9 @@ private:
                 broken_ = true;
             }
         }
-        if (!writer) co_return;
-        writer->close();
-        co_await writer->wait_closed();
+        if (!writer_) co_return;
+        writer_->close();
+        co_await writer_->wait_closed();
     }
 
     [[nodiscard]] bool is_file() const {
@@ -105,6 +114,7 @@ private:
     }
 
     int fd_;
+    std::optional<aioxx::stream_writer> writer_;
     std::string pending_;
     aioxx::event changed_;
     aioxx::event taken_;

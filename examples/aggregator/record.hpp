@@ -38,6 +38,17 @@ inline void append_number(std::string& to, std::int64_t value) {
     to.append(digits.data(), end);
 }
 
+/// The bytes of a UTF-8 character, by its first one.
+[[nodiscard]] inline std::size_t expected_size(unsigned char lead) {
+    return lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+}
+
+/// The bytes of the character that a text begins with, 0 when it is not UTF-8 there.
+[[nodiscard]] inline std::size_t character_size(std::string_view text) {
+    const std::size_t size = expected_size(static_cast<unsigned char>(text.front()));
+    return text.size() >= size && aioxx::websocket::is_utf8(aioxx::bytes_view(text.substr(0, size))) ? size : 0;
+}
+
 /// Appends a JSON string. Bytes that are not UTF-8 become U+FFFD, one for each.
 inline void append_json_string(std::string& to, std::string_view text) {
     const bool valid = aioxx::websocket::is_utf8(aioxx::bytes_view(text));
@@ -46,6 +57,12 @@ inline void append_json_string(std::string& to, std::string_view text) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         const auto code = static_cast<unsigned char>(text[i]);
         if (code >= 0x20 && code != '"' && code != '\\' && (code < 0x80 || valid)) continue;
+        if (code >= 0x80) {
+            if (const std::size_t size = character_size(text.substr(i)); size != 0) {
+                i += size - 1;
+                continue;
+            }
+        }
         to.append(text, start, i - start);
         start = i + 1;
         switch (code) {

@@ -2,6 +2,7 @@
 
 #include "run.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <deque>
 #include <iostream>
@@ -32,6 +33,8 @@ struct source {
     std::uint64_t bytes = 0;
     std::optional<aioxx::process> process;
     std::optional<int> status;  // as a shell would report it
+    int held_back = 0;          // pumps that wait until we can take more
+    std::chrono::steady_clock::time_point let_on;  // when the last one could go on
 };
 
 // A command needs a shell when it is more than words, or its first word is one that only a shell knows.
@@ -93,10 +96,15 @@ public:
         for (const auto& task : running) co_await task;
         kill_timer_.cancel();
 
-        for (const auto& link : links_) co_await link->finish(settings_.flush);
+        commands_over_ = true;
+        std::vector<aioxx::task<>> flushing;
+        for (const auto& link : links_) flushing.push_back(aioxx::create_task(link->finish(settings_.flush)));
+        for (const auto& task : flushing) co_await task;
         if (!settings_.quiet) print_summary();
+        if (signal_) let_go_soon();
         co_await out_.finish();
         co_await err_.finish();
+        let_go_timer_.cancel();
         co_return exit_status();
     }
 
@@ -123,6 +131,7 @@ private:
             ended(self);
             co_return;
         }
+        self.let_on = began;
         note(self, "started, pid " + std::to_string(self.process->pid()));
         if (stopping_) self.process->kill_tree(SIGTERM);
         const auto out = aioxx::create_task(pump(self, self.process->out(), channel::out), self.what.name + " stdout");
@@ -141,16 +150,24 @@ private:
 
     // The process has ended; what it has written is still read. Somebody else may hold its pipes open.
     aioxx::coro<> drain(source& self, aioxx::task<> out, aioxx::task<> err) {
-        bool held = false;
+        auto limit = std::chrono::steady_clock::now() + settings_.drain;
+        bool let_go = false;
         for (const auto& pump : {out, err}) {
-            try {
-                co_await aioxx::wait_for(aioxx::shield(pump), settings_.drain);
-            } catch (const aioxx::timeout_error&) {
-                held = true;
+            while (!pump.done() && !let_go) {
+                try {
+                    co_await aioxx::wait_for(aioxx::shield(pump), limit - std::chrono::steady_clock::now());
+                } catch (const aioxx::timeout_error&) {
+                    // Time in which we could not take more is not the command's, unless we have been told to end.
+                    const auto now = std::chrono::steady_clock::now();
+                    const auto later = (self.held_back > 0 ? now : self.let_on) + settings_.drain;
+                    let_go = signal_ || later <= now;
+                    limit = later;
+                }
             }
         }
-        if (!held) co_return;
-        note(self, "its output is held open by another process; letting go");
+        if (!let_go) co_return;
+        note(self, self.held_back > 0 ? "its last output could not be passed on in time"
+                                      : "its output is held open by another process; letting go");
         for (const auto& pump : {out, err}) {
             pump.cancel();
             try {
@@ -163,16 +180,19 @@ private:
     aioxx::coro<> pump(source& self, aioxx::stream_reader from, channel fd) {
         line_splitter splitter(settings_.max_line);
         const auto emit = [&](const line& found) { publish(self, fd, found); };
+        // Also when it is cancelled: the beginning of a line that never ends has been read.
+        const aioxx::scope_exit last_line([&] {
+            splitter.finish(emit);
+            written();
+        });
         for (;;) {
             const aioxx::bytes_view arrived = co_await from.read_view();
             if (arrived.empty()) break;
             self.bytes += arrived.size();
             splitter.feed(arrived, emit);
             written();
-            co_await room();
+            if (!has_room()) co_await hold_back(self);
         }
-        splitter.finish(emit);
-        written();
     }
 
     // ---- records ----
@@ -221,8 +241,18 @@ private:
         err_.more();
     }
 
+    [[nodiscard]] bool has_room() const {
+        return out_.has_room() && err_.has_room() &&
+               std::all_of(links_.begin(), links_.end(), [](const auto& link) { return link->has_room(); });
+    }
+
     // A command is read only as fast as its lines go on.
-    aioxx::coro<> room() {
+    aioxx::coro<> hold_back(source& self) {
+        ++self.held_back;
+        const aioxx::scope_exit over([&self] {
+            --self.held_back;
+            self.let_on = std::chrono::steady_clock::now();
+        });
         co_await out_.room();
         co_await err_.room();
         for (const auto& link : links_) co_await link->room();
@@ -231,13 +261,28 @@ private:
     // ---- the end ----
 
     void ended(source& self) {
+        if (first_failure_ == 0) first_failure_ = self.status.value_or(0);
         if (!settings_.until.empty() && settings_.until == self.what.name) stop(SIGTERM);
     }
 
     void on_signal(int signal) {
         if (!signal_) signal_ = signal;
+        if (commands_over_) return let_go();
         if (stopping_) return kill_all();  // the second time
         stop(SIGTERM);
+    }
+
+    // Only what is being written and sent is left: whoever does not take it does not get it.
+    void let_go() {
+        for (const auto& link : links_) link->hurry();
+        let_go_soon();
+    }
+    void let_go_soon() {
+        let_go_timer_.cancel();
+        let_go_timer_ = aioxx::get_running_loop().call_later(settings_.drain, [this] {
+            out_.abandon();
+            err_.abandon();
+        });
     }
 
     void stop(int signal) {
@@ -282,10 +327,7 @@ private:
             if (each.what.name == settings_.until) return each.status.value_or(0);
         }
         if (!settings_.until.empty()) return 0;
-        for (const source& each : sources_) {
-            if (each.status.value_or(0) != 0) return *each.status;
-        }
-        return 0;
+        return first_failure_;
     }
 
     run_settings settings_;
@@ -299,7 +341,10 @@ private:
     std::string flags_;
     std::optional<int> signal_;
     aioxx::handle kill_timer_;
+    aioxx::handle let_go_timer_;
+    int first_failure_ = 0;  // the status of the first command that failed
     bool stopping_ = false;
+    bool commands_over_ = false;
 };
 
 }  // namespace

@@ -24,6 +24,7 @@ install_missing $install
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
 
 # Quiet unless something goes wrong: the terminal belongs to the log.
 quietly() {
@@ -61,7 +62,6 @@ stop_all() {
     rm -rf "$work"
 }
 trap stop_all EXIT
-trap 'exit 130' INT TERM
 
 # Only for use with &. A shell lets its background jobs ignore Ctrl-C; these must not.
 start() { exec env --default-signal=INT "$aggregator" "$@"; }

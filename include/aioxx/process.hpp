@@ -5,3 +5,4 @@
 
 #include <aioxx/process/create.hpp>
 #include <aioxx/process/process.hpp>
+#include <aioxx/process/run_process.hpp>

@@ -86,13 +86,22 @@ TEST_CASE("what was looked at is not looked at again", "[buffer]") {
 }
 
 TEST_CASE("a rare separator is not looked for behind the match of another", "[buffer]") {
-    // Shown by what is known of the front afterwards: a search to the end would know more.
+    // Shown by what is known of the front afterwards: the search came in steps, each twice as long as the
+    // last.
     std::string buffer(100'000, 'x');
     buffer[5000] = '\n';
     until_search search = search_for({"rare", "\n"});
     CHECK(search.find(buffer) == match{5000, 5001});
+    CHECK(search.scanned() >= 2000);
     CHECK(search.scanned() <= 5000);
     CHECK(search.find(buffer) == match{5000, 5001});
+}
+
+TEST_CASE("a separator may be longer than a step of the search", "[buffer]") {
+    const std::string separator(1000, '-');
+    const std::string buffer = std::string(700, 'x') + separator + "y;";
+    CHECK(search_for({separator, ";"}).find(buffer) == match{700, 1700});
+    CHECK(search_for({separator + "z", ";"}).find(buffer) == match{1701, 1702});
 }
 
 TEST_CASE("an empty separator or none is refused", "[buffer]") {

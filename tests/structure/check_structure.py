@@ -349,27 +349,34 @@ def check_words(tree: Tree) -> Iterator[Problem]:
                 yield source.problem(number, "unfinished", "finish it, or drop the remark")
 
 
-TEST_NAME = re.compile(r'\bTEST_CASE\(\s*"((?:[^"\\]|\\.)*)"')
+def cmake_code(tree: Tree, *patterns: str) -> str:
+    paths = [path for pattern in patterns for path in sorted(tree.root.glob(pattern))]
+    return re.sub(r"#[^\n]*", "", "\n".join(path.read_text(encoding="utf-8") for path in paths))
+
+
+TESTS_LIST = "tests/CMakeLists.txt"
 
 
 def check_built(tree: Tree) -> Iterator[Problem]:
-    """A source that no program is made of would never fail."""
-
-    def commands(folder: str, pattern: str) -> str:
-        texts = [path.read_text(encoding="utf-8") for path in sorted((tree.root / folder).glob(pattern))]
-        return re.sub(r"#[^\n]*", "", "\n".join(texts))
-
-    shared = commands("tests", "CMakeLists.txt") + commands("cmake", "*.cmake")
+    """A test that no program is made of, or a script that nobody runs, would never fail."""
+    shared = cmake_code(tree, TESTS_LIST, "cmake/*.cmake")
     for name, source in tree.tests.items():
-        file = name.rpartition("/")[2]
-        if file.endswith("_test.cpp"):
+        if name.endswith("_test.cpp"):
             if not re.search(rf"\baioxx_test\(\s*{re.escape(source.folder)}[\s)]", shared):
-                yield source.problem(1, "built", f"add aioxx_test({source.folder}) to tests/CMakeLists.txt")
-        elif file.endswith(".cpp"):
+                yield source.problem(1, "built", f"add aioxx_test({source.folder}) to {TESTS_LIST}")
+        elif name.endswith(".cpp"):
             top = name.partition("/")[0]
-            stem = re.escape(file[:-len(".cpp")])
-            if not re.search(rf"\b{stem}\.cpp\b|\(\s*{stem}\b", shared + commands(f"tests/{top}", "**/CMakeLists.txt")):
+            stem = re.escape(source.path.stem)
+            own = cmake_code(tree, f"tests/{top}/**/CMakeLists.txt")
+            if not re.search(rf"\b{stem}\.cpp\b|\(\s*{stem}\b", shared + own):
                 yield source.problem(1, "built", f"end the name in _test.cpp, or add it to tests/{top}/CMakeLists.txt")
+    for path in sorted((tree.root / "tests").rglob("*_test.py")):
+        script = path.relative_to(tree.root)
+        if path.name not in shared + cmake_code(tree, f"{script.parent}/CMakeLists.txt"):
+            yield Problem(script, 1, "built", f"run it by an add_test() in {TESTS_LIST}")
+
+
+TEST_NAME = re.compile(r'\bTEST_CASE\(\s*"((?:[^"\\]|\\.)*)"')
 
 
 def check_test_names(tree: Tree) -> Iterator[Problem]:

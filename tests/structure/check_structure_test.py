@@ -155,6 +155,14 @@ class CheckStructure(unittest.TestCase):
         for command in ["aioxx_fuzz(feed NEEDS tls)", "add_executable(fuzz feed.cpp)"]:
             self.assertEqual(self.problems(files={path: text, "tests/fuzz/CMakeLists.txt": command}), [])
 
+    def test_a_test_script_that_is_not_run(self):
+        path = "tests/integration/echo_test.py"
+        self.assertEqual(self.problems(files={path: ""}), [f"{path}:1: built"])
+        for folder in ["tests", "tests/integration"]:
+            lists = f"{folder}/CMakeLists.txt"
+            text = GOOD.get(lists, "") + "add_test(NAME echo COMMAND python3 integration/echo_test.py)\n"
+            self.assertEqual(self.problems(files={path: "", lists: text}), [])
+
     def test_two_tests_of_one_name(self):
         case = 'TEST_CASE("a name", "[buffer]") {}\n'
         changes = {path: GOOD[path] + case for path in ["tests/buffer/find_test.cpp", "tests/buffer/view_test.cpp"]}

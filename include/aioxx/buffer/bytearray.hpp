@@ -315,7 +315,7 @@ private:
     std::size_t end_ = 0;
     std::size_t capacity_ = inline_size;  // of the block; inline_size exactly when it is the inline one
     union {
-        std::byte* heap_;
+        std::byte* heap_ = nullptr;  // a value, for g++ 12 warns where it cannot follow is_inline()
         std::byte inline_[inline_size];
     };
 };

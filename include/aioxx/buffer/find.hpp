@@ -49,6 +49,7 @@ public:
     /// Looks for the first match. Requires: the buffer begins with what it began with at the last call, or
     /// restart() was called in between.
     [[nodiscard]] std::optional<match> find(bytes_view buffer) {
+        if (longest_ == 1 && others_.empty()) return find_byte(buffer);
         // One separator is looked for up to its match. Of several, each has to stop where another may match,
         // or the rarest would be looked for up to the end of the buffer, for every match.
         for (std::size_t step = others_.empty() ? buffer.size() : first_step;; step *= 2) {
@@ -79,6 +80,14 @@ private:
         throw std::invalid_argument("a search needs at least one separator, got none");
     }
 
+    // The usual search by far: for the end of a line.
+    [[nodiscard]] std::optional<match> find_byte(bytes_view buffer) noexcept {
+        const std::size_t at = buffer.find(first_.front(), scanned_);
+        if (at != bytes_view::npos) return match{at, at + 1};
+        scanned_ = buffer.size();
+        return std::nullopt;
+    }
+
     [[nodiscard]] std::optional<match> find_first_end(bytes_view window) const noexcept {
         std::optional<match> best = find_one(window, first_);
         for (const std::string& separator : others_) {
@@ -90,8 +99,7 @@ private:
 
     [[nodiscard]] std::optional<match> find_one(bytes_view window,
                                                 const std::string& separator) const noexcept {
-        const std::size_t at = separator.size() == 1 ? window.find(separator.front(), scanned_)
-                                                     : window.find(bytes_view(separator), scanned_);
+        const std::size_t at = window.find(bytes_view(separator), scanned_);
         if (at == bytes_view::npos) return std::nullopt;
         return match{at, at + separator.size()};
     }

@@ -178,7 +178,7 @@ private:
         sockaddr_in6 v6;
         sockaddr_un local;
     } address_{};
-    socklen_t size_ = 0;  // of what is used; the bytes behind it are zero
+    socklen_t size_ = 0;  // of what is used; what lies behind it means nothing
 };
 
 // ---- definitions ----
@@ -196,7 +196,6 @@ inline void endpoint::normalize() noexcept {
     } else if (family() == AF_UNSPEC) {
         size_ = 0;
     }
-    std::memset(reinterpret_cast<char*>(&address_) + size_, 0, sizeof address_ - size_);
 }
 
 inline std::optional<endpoint> endpoint::try_from_ip(std::string_view host, std::uint16_t port) {

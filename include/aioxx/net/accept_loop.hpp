@@ -69,6 +69,7 @@ private:
         watcher_->await_readable();
     }
     void go_on() {
+        again_.cancel();
         again_ = loop_.call_soon([this] { accept_some(); });
     }
 
@@ -79,7 +80,7 @@ private:
     void on_writable() override {}
 
     void accept_some() {
-        for (int taken = 0; !paused_; ++taken) {
+        for (int taken = 0; !paused_ && !resting_; ++taken) {
             if (taken > backlog_) return go_on();
             sockaddr_storage peer{};
             socklen_t size = sizeof peer;
@@ -107,7 +108,11 @@ private:
             case ENOBUFS:
             case ENOMEM:
                 report(code, "accept rests for a second");
-                retry_ = loop_.call_later(rest_after_exhaustion, [this] { accept_some(); });
+                resting_ = true;
+                retry_ = loop_.call_later(rest_after_exhaustion, [this] {
+                    resting_ = false;
+                    accept_some();
+                });
                 return false;
             default:
                 report(code, "accept failed");
@@ -132,6 +137,7 @@ private:
     handle again_;
     bool armed_ = false;
     bool paused_ = false;
+    bool resting_ = false;  // until descriptors or memory may be there again
 };
 
 }  // namespace aioxx

@@ -4,11 +4,13 @@
 // process/create.hpp: starts child processes: with streams, and with a protocol.
 
 #include <concepts>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <aioxx/base/unique_fd.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/current.hpp>
 #include <aioxx/core/future.hpp>
@@ -45,7 +47,9 @@ inline coro<stream> open_pipe(unique_fd fd, pipe_end end, std::size_t limit) {
     co_return make_stream(made.protocol);
 }
 
-inline coro<process> create_process(std::vector<std::string> arguments, process_options options, std::size_t limit) {
+// When it throws or is cancelled, the state goes, and with it the child.
+inline coro<std::shared_ptr<process_state>> start_process(std::vector<std::string> arguments, process_options options,
+                                                          std::size_t limit) {
     event_loop& loop = get_running_loop();
     spawned_process started = spawn(arguments, options);
     auto state = std::make_shared<process_state>(std::make_shared<child>(loop, started.pid, std::move(started.pidfd)));
@@ -62,6 +66,11 @@ inline coro<process> create_process(std::vector<std::string> arguments, process_
         const stream made = co_await open_pipe(std::move(started.pipes[2]), pipe_end::read, limit);
         state->err = made.reader;
     }
+    co_return state;
+}
+
+inline coro<process> create_process(std::vector<std::string> arguments, process_options options, std::size_t limit) {
+    auto state = co_await start_process(std::move(arguments), std::move(options), limit);
     co_return process(std::move(state));
 }
 

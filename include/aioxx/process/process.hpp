@@ -4,6 +4,7 @@
 // process/process.hpp: a child process with streams for its pipes.
 // Each pipe is a stream of its own; waiting depends on the process's end only, not on who still holds a pipe.
 
+#include <algorithm>
 #include <csignal>
 #include <cstddef>
 #include <limits>
@@ -14,7 +15,9 @@
 
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/pinned.hpp>
+#include <aioxx/base/scope_exit.hpp>
 #include <aioxx/buffer/bytearray.hpp>
+#include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/task.hpp>
 #include <aioxx/streams/reader.hpp>
@@ -22,6 +25,7 @@
 #include <aioxx/sync/event.hpp>
 #include <aioxx/tasks/gather.hpp>
 #include <aioxx/transports/child.hpp>
+#include <aioxx/transports/process.hpp>
 
 namespace aioxx {
 
@@ -32,7 +36,9 @@ struct process_state : pinned {
     explicit process_state(std::shared_ptr<child> started)
         : running(std::move(started)), exited(std::make_shared<event>()) {}
     ~process_state() {
-        if (!running->returncode()) running->signal_group(SIGKILL);
+        if (running->returncode()) return;
+        kill_all_of(*running);
+        if (in) in->abort();  // somebody else may hold the other end and never read
     }
 
     std::shared_ptr<child> running;
@@ -41,6 +47,74 @@ struct process_state : pinned {
     std::optional<stream_reader> out;
     std::optional<stream_reader> err;
 };
+
+// What was read from one of its outputs, and what happens when that is too much.
+struct collected_output {
+    collected_output(std::size_t at_most, bool drops) : most(at_most), drops_rest(drops) {}
+
+    void add(bytes_view arrived) {
+        const std::size_t room = most - bytes.size();
+        if (arrived.size() > room) {
+            if (!drops_rest) {
+                throw limit_error("the child process wrote more than " + std::to_string(most) + " bytes",
+                                  bytes.size() + arrived.size());
+            }
+            truncated = true;
+        }
+        bytes.append(arrived.first(std::min(arrived.size(), room)));
+    }
+
+    std::size_t most;
+    bool drops_rest;
+    bool truncated = false;
+    bytearray bytes;
+};
+
+inline coro<int> wait_for_exit(std::shared_ptr<process_state> state) {
+    const auto exited = state->exited;
+    co_await exited->wait();
+    co_return state->running->returncode().value();
+}
+
+inline coro<> feed(std::optional<stream_writer> to, std::string input) {
+    if (!to) co_return;
+    try {
+        if (!input.empty()) co_await to->send(input);
+        to->close();
+        co_await to->wait_closed();
+    } catch (const broken_error&) {  // it did not want to hear everything
+    }
+}
+
+inline coro<> collect(std::optional<stream_reader> from, std::shared_ptr<collected_output> into) {
+    if (!from) co_return;
+    for (;;) {
+        const bytes_view arrived = co_await from->read_view();
+        if (arrived.empty()) co_return;
+        into->add(arrived);
+    }
+}
+
+// Everything that is said to and by a process until its end.
+inline coro<> converse(std::shared_ptr<process_state> state, std::string input, std::shared_ptr<collected_output> out,
+                       std::shared_ptr<collected_output> err) {
+    if (!input.empty() && !state->in) {
+        throw invalid_state_error("there is input for the child process, but its standard input is not a pipe");
+    }
+    const task<> feeding = create_task(feed(state->in, std::move(input)), "child process input");
+    const task<> reading_out = create_task(collect(state->out, std::move(out)), "child process output");
+    const task<> reading_err = create_task(collect(state->err, std::move(err)), "child process errors");
+    const scope_exit ended([&] {  // none of them goes on alone
+        feeding.cancel();
+        reading_out.cancel();
+        reading_err.cancel();
+    });
+    co_await gather(reading_out, reading_err);
+    co_await wait_for_exit(state);
+    // Who has inherited the pipe may never read: what the process itself did not take is dropped.
+    if (state->in) state->in->abort();
+    co_await feeding;
+}
 
 }  // namespace detail
 
@@ -73,12 +147,15 @@ public:
     ///
     /// A child that writes into a pipe which nobody reads does not end: read, or use communicate().
     /// Cancellation: safe, the process is not touched. Asyncio: does not wait for the pipes (P1).
-    [[nodiscard]] coro<int> wait() const { return wait(state_); }
+    [[nodiscard]] coro<int> wait() const { return detail::wait_for_exit(state_); }
 
     /// Sends input, closes the pipe, and collects both outputs until they end; then waits for the process.
     ///
-    /// A process that does not read its input is no error. Parameters: `max_output` bytes of each output.
-    /// Errors: limit_error when there is more; the process is left running.
+    /// A process that does not read all of its input is no error; what it leaves is dropped.
+    /// Parameters: `max_output` bytes of each output.
+    /// Returns: what it wrote; nothing for an output that is not a pipe.
+    /// Errors: limit_error when there is more; the process is left running, and the rest can be read.
+    /// invalid_state_error for input without a pipe to send it through.
     /// Cancellation: partial: what was collected is lost; the process is not touched.
     [[nodiscard]] coro<process_output> communicate(
         std::string input = {}, std::size_t max_output = std::numeric_limits<std::size_t>::max()) const {
@@ -103,44 +180,13 @@ private:
         return *pipe;
     }
 
-    static coro<int> wait(state_type state) {
-        const auto exited = state->exited;
-        co_await exited->wait();
-        co_return state->running->returncode().value();
-    }
-
-    static coro<> feed(state_type state, std::string input) {
-        if (!state->in) co_return;
-        try {
-            if (!input.empty()) co_await state->in->send(input);
-            state->in->close();
-            co_await state->in->wait_closed();
-        } catch (const broken_error&) {  // it did not want to hear everything
-        }
-    }
-
-    static coro<bytearray> collect(std::optional<stream_reader> from, std::size_t most) {
-        bytearray collected;
-        if (!from) co_return collected;
-        for (;;) {
-            const bytes_view arrived = co_await from->read_view();
-            if (arrived.empty()) co_return collected;
-            if (arrived.size() > most - collected.size()) {
-                throw limit_error("the child process wrote more than " + std::to_string(most) + " bytes",
-                                  collected.size() + arrived.size());
-            }
-            collected.append(arrived);
-        }
-    }
-
     static coro<process_output> communicate(state_type state, std::string input, std::size_t most) {
-        auto [fed, out, err] = co_await gather(feed(state, std::move(input)), collect(state->out, most),
-                                               collect(state->err, most));
-        static_cast<void>(fed);
-        co_await wait(state);
+        auto out = std::make_shared<detail::collected_output>(most, false);
+        auto err = std::make_shared<detail::collected_output>(most, false);
+        co_await detail::converse(std::move(state), std::move(input), out, err);
         process_output output;
-        output.out = std::move(out);
-        output.err = std::move(err);
+        output.out = std::move(out->bytes);
+        output.err = std::move(err->bytes);
         co_return output;
     }
 

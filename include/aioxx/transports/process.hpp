@@ -6,8 +6,8 @@
 
 #include <array>
 #include <csignal>
+#include <cstddef>
 #include <exception>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -15,6 +15,10 @@
 #include <utility>
 
 #include <aioxx/base/error.hpp>
+#include <aioxx/base/function.hpp>
+#include <aioxx/base/scope_exit.hpp>
+#include <aioxx/base/unique_fd.hpp>
+#include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/core/event_loop.hpp>
 #include <aioxx/io/process_protocol.hpp>
 #include <aioxx/io/process_transport.hpp>
@@ -25,7 +29,20 @@
 
 namespace aioxx {
 
-/// A child process and its pipes. Holds itself from start() until connection_lost has returned.
+namespace detail {
+
+// Ends a child and its descendants for good. Itself first: it may have left its group.
+inline void kill_all_of(child& ended) noexcept {
+    try {
+        ended.send_signal(SIGKILL);
+        ended.signal_group(SIGKILL);
+    } catch (const broken_error&) {  // it runs as another user by now, out of reach
+    }
+}
+
+}  // namespace detail
+
+/// A child process and its pipes. Held by its child and its pipes until connection_lost has returned.
 class process_transport final : public subprocess_transport,
                                 public std::enable_shared_from_this<process_transport> {
 public:
@@ -36,15 +53,28 @@ public:
           protocol_(std::move(served)) {}
 
     /// Connects the pipes, and then calls connection_made and the callback through the loop.
+    ///
+    /// Errors: broken_error when the system refuses to watch it; the child is killed then.
     void start(function<void()> connected = {}) {
-        self_ = shared_from_this();
-        child_->start([this] { on_exit(); });
-        for (int fd = 0; fd < 3; ++fd) connect_pipe(fd);
-        // After the pipes' own connection_made, which were scheduled before.
-        loop_.call_soon([this, held = self_, called = std::move(connected)]() mutable {
+        scope_exit failed([this] {
+            closing_ = true;
+            detail::kill_all_of(*child_);
+        });
+        child_->start([held = shared_from_this()] { held->on_exit(); });
+        for (int fd = 0; fd < 3; ++fd) make_pipe(fd);
+        failed.release();
+        for (const auto& pipe : pipes_) {
+            if (!pipe) continue;
+            ++open_pipes_;
+            pipe->set_detached_callback([held = shared_from_this()] { held->on_pipe_gone(); });
+            pipe->start();
+        }
+        // After the pipes have started, in the same batch: nothing can arrive on them before.
+        loop_.call_soon([this, held = shared_from_this(), called = std::move(connected)]() mutable {
+            const bool early_exit = get_returncode().has_value();
             made_ = true;
-            loop_.guarded([this] { protocol_->connection_made(*this); }, "exception in connection_made");
-            for (auto& event : std::exchange(early_, {})) event();
+            loop_.guarded([this] { served()->connection_made(*this); }, "exception in connection_made");
+            if (early_exit) loop_.guarded([this] { served()->process_exited(); }, "exception in process_exited");
             if (called) called();
         });
     }
@@ -67,15 +97,15 @@ public:
     /// Closes the pipes and, when it still runs, kills the child with its descendants; its end is waited for.
     void close() override {
         if (std::exchange(closing_, true)) return;
+        if (!get_returncode()) detail::kill_all_of(*child_);
         for (const auto& pipe : pipes_) {
-            if (pipe) pipe->close();
+            if (pipe) pipe->abort();  // nobody is there to read what is still queued
         }
-        if (!child_->returncode()) child_->signal_group(SIGKILL);
     }
     void set_protocol(std::shared_ptr<base_protocol> served) override {
         auto typed = std::dynamic_pointer_cast<subprocess_protocol>(std::move(served));
         if (!typed) throw std::invalid_argument("set_protocol: a child process needs a subprocess_protocol");
-        protocol_ = std::move(typed);
+        if (protocol_) protocol_ = std::move(typed);
     }
     [[nodiscard]] std::shared_ptr<base_protocol> get_protocol() const override { return protocol_; }
     [[nodiscard]] std::string describe() const override { return child_->describe(); }
@@ -84,80 +114,79 @@ private:
     // Forwards what happens on one pipe.
     class pipe_protocol final : public protocol {
     public:
-        pipe_protocol(std::shared_ptr<process_transport> owner, int fd) : owner_(std::move(owner)), fd_(fd) {}
+        pipe_protocol(process_transport& owner, int fd) : owner_(owner), fd_(fd) {}
 
-        void data_received(bytes_view data) override { owner_->on_data(fd_, data); }
+        void data_received(bytes_view data) override { owner_.served()->pipe_data_received(fd_, data); }
         void connection_lost(std::exception_ptr reason) override {
-            const auto owner = std::move(owner_);
-            owner->on_pipe_lost(fd_, std::move(reason));
+            owner_.served()->pipe_connection_lost(fd_, std::move(reason));
         }
-        void pause_writing() override { owner_->protocol_->pause_writing(); }
-        void resume_writing() override { owner_->protocol_->resume_writing(); }
+        void pause_writing() override { owner_.served()->pause_writing(); }
+        void resume_writing() override { owner_.served()->resume_writing(); }
 
     private:
-        std::shared_ptr<process_transport> owner_;
+        process_transport& owner_;  // lives at least until on_pipe_gone
         int fd_;
     };
 
-    void connect_pipe(int fd) {
-        auto& descriptor = descriptors_[static_cast<std::size_t>(fd)];
-        if (!descriptor) return;
-        auto channel = std::make_unique<pipe_channel>(loop_, std::move(descriptor),
+    void make_pipe(int fd) {
+        const auto number = static_cast<std::size_t>(fd);
+        if (!descriptors_[number]) return;
+        auto channel = std::make_unique<pipe_channel>(loop_, std::move(descriptors_[number]),
                                                       fd == 0 ? pipe_end::write : pipe_end::read);
-        auto made = std::make_shared<stream_transport>(loop_, std::move(channel),
-                                                       std::make_shared<pipe_protocol>(shared_from_this(), fd));
-        pipes_[static_cast<std::size_t>(fd)] = made;
-        ++open_pipes_;
-        made->start();
+        pipes_[number] = std::make_shared<stream_transport>(loop_, std::move(channel),
+                                                            std::make_shared<pipe_protocol>(*this, fd));
     }
 
-    // What happens before connection_made is told right after it.
-    void tell(function<void()> event) {
-        if (made_) {
-            event();
-        } else {
-            early_.push_back(std::move(event));
-        }
-    }
+    // For the time of a callback, which may replace the protocol.
+    [[nodiscard]] std::shared_ptr<subprocess_protocol> served() const noexcept { return protocol_; }
 
-    void on_data(int fd, bytes_view data) {
-        if (made_) return protocol_->pipe_data_received(fd, data);
-        early_.push_back([this, fd, copy = bytearray(data)] { protocol_->pipe_data_received(fd, copy); });
-    }
-    void on_pipe_lost(int fd, std::exception_ptr reason) {
-        tell([this, fd, why = std::move(reason)] {
-            loop_.guarded([&] { protocol_->pipe_connection_lost(fd, why); }, "exception in pipe_connection_lost");
-        });
+    void on_pipe_gone() {
         --open_pipes_;
         check_ended();
     }
     void on_exit() {
-        tell([this] { loop_.guarded([this] { protocol_->process_exited(); }, "exception in process_exited"); });
-        // Nobody reads it any more.
-        if (pipes_[0]) pipes_[0]->close();
+        if (made_) loop_.guarded([this] { served()->process_exited(); }, "exception in process_exited");
         check_ended();
     }
     void check_ended() {
-        if (open_pipes_ != 0 || !child_->returncode() || !self_) return;
+        if (open_pipes_ != 0 || !get_returncode() || std::exchange(ended_, true)) return;
         closing_ = true;
-        tell([this] {
-            loop_.call_soon([this, held = std::exchange(self_, nullptr)] {
-                loop_.guarded([this] { protocol_->connection_lost(nullptr); }, "exception in connection_lost");
-                pipes_ = {};
-            });
-        });
+        self_ = shared_from_this();
+        loop_.schedule(end_);
     }
+    void deliver_end() {
+        if (made_) loop_.guarded([this] { served()->connection_lost(nullptr); }, "exception in connection_lost");
+        die();
+    }
+    void die() noexcept {
+        pipes_ = {};
+        protocol_ = nullptr;
+        const auto last = std::move(self_);  // may be the last reference
+    }
+
+    // The delivery of connection_lost. Also ends the transport when the loop is closed before.
+    class end final : public ready_node {
+    public:
+        explicit end(process_transport& owner) : owner_(owner) {}
+        void run() override { owner_.deliver_end(); }
+        void discard() noexcept override { owner_.die(); }
+
+    private:
+        process_transport& owner_;
+    };
 
     event_loop& loop_;
     std::shared_ptr<child> child_;
     std::array<unique_fd, 3> descriptors_;  // until the pipes are connected
     std::array<std::shared_ptr<stream_transport>, 3> pipes_;
     std::shared_ptr<subprocess_protocol> protocol_;
-    std::shared_ptr<process_transport> self_;  // until connection_lost has been called
-    std::vector<function<void()>> early_;      // what happened before connection_made
+    // From the end of the child and of all pipes, which hold it until then, to connection_lost.
+    std::shared_ptr<process_transport> self_;
     int open_pipes_ = 0;
     bool made_ = false;
     bool closing_ = false;
+    bool ended_ = false;  // connection_lost was scheduled
+    end end_{*this};
 };
 
 }  // namespace aioxx

@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <aioxx/base/error.hpp>
@@ -131,6 +132,11 @@ struct child_stdio {
                 break;
             case stdio::kind::descriptor:
                 source[number] = wanted.fd();
+                if (wanted.fd() >= 0 && wanted.fd() <= 2) {  // the child gets another one of that number first
+                    child[number].reset(::fcntl(wanted.fd(), F_DUPFD_CLOEXEC, 3));
+                    if (!child[number]) throw_system_error(errno, "cannot duplicate a descriptor");
+                    source[number] = child[number].get();
+                }
                 break;
         }
     }
@@ -194,8 +200,8 @@ inline std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
     }
     struct stat directory {};
     if (options.cwd && (::stat(options.cwd->c_str(), &directory) != 0 || !S_ISDIR(directory.st_mode))) {
-        throw broken_error(std::make_error_code(std::errc::not_a_directory),
-                           "cannot start \"" + arguments.front() + "\" in directory \"" + *options.cwd + "\"");
+        const int code = directory.st_mode == 0 ? errno : ENOTDIR;
+        throw_system_error(code, "cannot start \"" + arguments.front() + "\" in directory \"" + *options.cwd + "\"");
     }
     detail::child_stdio descriptors;
     descriptors.prepare(0, options.in, 0);
@@ -211,13 +217,16 @@ inline std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
     const int code = ::posix_spawnp(&started.pid, argv.front(), &settings.actions, &settings.attributes, argv.data(),
                                     options.env ? envp.data() : environ);
     if (code != 0) throw_system_error(code, "cannot start \"" + arguments.front() + "\"");
-    // The child has not been waited for, so the number is still its own.
-    started.pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, started.pid, 0)));
-    if (!started.pidfd) {
-        const int reason = errno;
+    scope_exit failed([&started] {
         ::kill(-started.pid, SIGKILL);
-        throw_system_error(reason, "cannot watch the child process \"" + arguments.front() + "\"");
-    }
+        while (::waitpid(started.pid, nullptr, 0) < 0 && errno == EINTR) {
+        }
+    });
+    // The child has not been waited for, so the number is still its own.
+    unique_fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, started.pid, 0)));
+    if (!pidfd) throw_system_error(errno, "cannot watch the child process \"" + arguments.front() + "\"");
+    started.pidfd = detail::above_stdio(std::move(pidfd));
+    failed.release();
     started.pipes = std::move(descriptors.parent);
     return started;
 }

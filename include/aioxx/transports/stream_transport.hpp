@@ -197,6 +197,7 @@ private:
     bool eof_sent_ = false;         // and has been carried out
     bool read_armed_ = false;       // an on_readable is outstanding
     bool write_armed_ = false;      // an on_writable is outstanding: the medium is full
+    bool pause_owed_ = false;       // the queue was too long before connection_made
     bool verify_ = false;           // the last receive left it open whether the peer has broken the connection
 };
 
@@ -208,6 +209,7 @@ inline void stream_transport::set_protocol(std::shared_ptr<base_protocol> served
         throw std::invalid_argument(
             "set_protocol: a byte transport needs a protocol or a buffered_protocol, got another kind or none");
     }
+    if (state_ == state::dead) return;
     protocol_ = std::move(served);
     stream_protocol_ = as_stream;
     plain_ = dynamic_cast<protocol*>(as_stream);
@@ -216,8 +218,10 @@ inline void stream_transport::set_protocol(std::shared_ptr<base_protocol> served
 }
 
 inline void stream_transport::begin() {
+    const auto served = protocol_;  // it may set another one
     made_ = true;
     loop_.guarded([this] { stream_protocol_->connection_made(*this); }, "exception in connection_made");
+    if (std::exchange(pause_owed_, false)) report_flow(flow_control::transition::pause);
     if (channel_->can_receive() ? wants_data() : channel_->watches_receiver()) arm_reading();
 }
 
@@ -297,6 +301,7 @@ inline void stream_transport::read_now() {
 
 // Returns: whether to go on receiving at once.
 inline bool stream_transport::receive_once() {
+    const auto served = protocol_;
     std::span<std::byte> into;
     if (buffered_ == nullptr) {
         into = loop_.receive_buffer();
@@ -363,10 +368,12 @@ inline void stream_transport::end_of_stream() {
 // Returns: whether bytes may be taken; counts those that are dropped.
 inline bool stream_transport::accepts_writes() {
     if (!channel_->can_send()) throw invalid_state_error("write: " + describe() + " cannot be written to");
+    if (!is_open()) {
+        ++dropped_;
+        return false;
+    }
     if (eof_requested_) throw invalid_state_error("write: write_eof was called before");
-    if (is_open()) return true;
-    ++dropped_;
-    return false;
+    return true;
 }
 
 inline void stream_transport::write_pieces(std::span<const bytes_view> pieces) {
@@ -475,7 +482,12 @@ inline void stream_transport::write_eof() {
 
 // The only callbacks that come from within the user's own call. They may write, close or abort.
 inline void stream_transport::report_flow(flow_control::transition change) {
-    if (change == flow_control::transition::none || !made_) return;
+    const bool ended = state_ == state::lost || state_ == state::dead;
+    if (change == flow_control::transition::none || ended) return;
+    if (!made_ || pause_owed_) {  // what was written before connection_made is told after it
+        pause_owed_ = change == flow_control::transition::pause;
+        return;
+    }
     const auto served = protocol_;
     if (change == flow_control::transition::pause) {
         loop_.guarded([&] { served->pause_writing(); }, "exception in pause_writing");

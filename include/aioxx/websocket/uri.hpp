@@ -3,6 +3,7 @@
 
 // websocket/uri.hpp: the parts of a ws:// or wss:// URI (RFC 6455 section 3).
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <stdexcept>
@@ -25,19 +26,37 @@ struct uri {
     }
 };
 
+namespace detail {
+
+// Removes a scheme, which has no case (RFC 3986, 3.1). Returns: whether it was there.
+inline bool take_scheme(std::string_view& text, std::string_view scheme) noexcept {
+    const auto same = [](char found, char expected) {
+        return (found >= 'A' && found <= 'Z' ? static_cast<char>(found - 'A' + 'a') : found) == expected;
+    };
+    if (text.size() < scheme.size() || !std::equal(scheme.begin(), scheme.end(), text.begin(),
+                                                   [&](char expected, char found) { return same(found, expected); })) {
+        return false;
+    }
+    text.remove_prefix(scheme.size());
+    return true;
+}
+
+}  // namespace detail
+
 /// Reads a URI. Errors: std::invalid_argument naming what is wrong with it and what was expected.
 [[nodiscard]] inline uri parse_uri(std::string_view text) {
     const auto wrong = [&](const char* why) {
         return std::invalid_argument("\"" + std::string(text) + "\" is not a WebSocket URI: " + why);
     };
+    const auto is_allowed = [](char c) { return c > ' ' && c < '\x7f'; };
+    if (!std::all_of(text.begin(), text.end(), is_allowed)) {
+        throw wrong("spaces, control and non-ASCII characters have to be percent-encoded");
+    }
     uri parsed{};
     std::string_view rest = text;
-    if (rest.starts_with("wss://")) {
+    if (detail::take_scheme(rest, "wss://")) {
         parsed.secure = true;
-        rest.remove_prefix(6);
-    } else if (rest.starts_with("ws://")) {
-        rest.remove_prefix(5);
-    } else {
+    } else if (!detail::take_scheme(rest, "ws://")) {
         throw wrong("expected it to begin with ws:// or wss://");
     }
     if (rest.find('#') != std::string_view::npos) throw wrong("a fragment (#) is not allowed");

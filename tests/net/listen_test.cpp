@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include <aioxx/net/listen.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+#include <aioxx/tasks/runner.hpp>
+#include <aioxx/testing/recording_protocol.hpp>
+
+#include "support/catch.hpp"
+#include "support/descriptors.hpp"
+#include "support/temporary_directory.hpp"
+
+using namespace aioxx;
+using namespace std::chrono_literals;
+using testing::recording_protocol;
+
+namespace {
+
+template <class T>
+T run_bounded(coro<T> main) {
+    return run(wait_for(std::move(main), 20s));
+}
+
+auto make_recorder() {
+    return [] { return std::make_shared<recording_protocol>(); };
+}
+
+coro<> end(server listening) {
+    listening.close();
+    listening.abort_clients();
+    co_await listening.wait_closed();
+}
+
+bool is_socket(const std::string& path) { return std::filesystem::is_socket(std::filesystem::status(path)); }
+
+}  // namespace
+
+TEST_CASE("port 0 gives one port for all families (S7)", "[net]") {
+    if (!support::has_ipv6()) {
+        WARN("this machine has no IPv6: there is only one family to listen on");
+        return;
+    }
+    run_bounded([]() -> coro<> {
+        server listening = co_await create_server(make_recorder(), "", 0);
+        const std::vector<endpoint> addresses = listening.addresses();
+        REQUIRE(addresses.size() == 2);
+        CHECK(addresses[0].port() == addresses[1].port());
+        CHECK(addresses[0].family() != addresses[1].family());
+        CHECK(listening.port() == addresses[0].port());
+        for (const std::string host : {"127.0.0.1", "::1"}) {
+            auto client = co_await create_connection(make_recorder(), host, listening.port());
+            client.transport->abort();
+        }
+        co_await end(listening);
+    }());
+}
+
+TEST_CASE("the family can be restricted", "[net]") {
+    run_bounded([]() -> coro<> {
+        listen_options options;
+        options.family = AF_INET;
+        server listening = co_await create_server(make_recorder(), "localhost", 0, options);
+        const std::vector<endpoint> addresses = listening.addresses();
+        REQUIRE(addresses.size() == 1);
+        CHECK(addresses[0].host() == "127.0.0.1");
+        co_await end(listening);
+    }());
+}
+
+TEST_CASE("a port in use is an error that names the address, and everything bound before is closed", "[net]") {
+    run_bounded([]() -> coro<> {
+        const support::bound_socket taken;
+        const std::size_t before = support::open_descriptors();
+        for (const std::string host : {"127.0.0.1", "localhost"}) {
+            try {
+                static_cast<void>(co_await create_server(make_recorder(), host, taken.address.port()));
+                FAIL("the port is in use");
+            } catch (const broken_error& failure) {
+                CHECK(failure.code() == std::errc::address_in_use);
+                CHECK(std::string(failure.what()).find(to_string(taken.address)) != std::string::npos);
+            }
+        }
+        CHECK(support::open_descriptors() <= before + 1);  // a look-up may have made the loop's worker thread
+    }());
+}
+
+TEST_CASE("a port that is taken between bind and listen is an error that leaves nothing behind", "[net]") {
+    run_bounded([]() -> coro<> {
+        listen_options waiting;
+        waiting.start_serving = false;
+        server first = co_await create_server(make_recorder(), "127.0.0.1", 0, waiting);
+        server second = co_await create_server(make_recorder(), "127.0.0.1", first.port(), waiting);
+        first.start_serving();
+        bool failed = false;
+        try {
+            second.start_serving();
+        } catch (const broken_error& failure) {
+            failed = failure.code() == std::errc::address_in_use;
+        }
+        CHECK(failed);
+        CHECK(!second.is_serving());
+        co_await second.wait_closed();
+        co_await end(first);
+    }());
+}
+
+TEST_CASE("an address that is not ours cannot be bound", "[net]") {
+    run_bounded([]() -> coro<> {
+        try {
+            static_cast<void>(co_await create_server(make_recorder(), "192.0.2.1", 0));
+            FAIL("192.0.2.1 is not ours");
+        } catch (const broken_error& failure) {
+            CHECK(failure.code() == std::errc::address_not_available);
+            CHECK(std::string(failure.what()).find("192.0.2.1") != std::string::npos);
+        }
+    }());
+}
+
+TEST_CASE("several servers can share a port when they say so", "[net]") {
+    run_bounded([]() -> coro<> {
+        listen_options shared;
+        shared.reuse_port = true;
+        server first = co_await create_server(make_recorder(), "127.0.0.1", 0, shared);
+        server second = co_await create_server(make_recorder(), "127.0.0.1", first.port(), shared);
+        CHECK(second.is_serving());
+        co_await end(first);
+        co_await end(second);
+    }());
+}
+
+TEST_CASE("accepted connections get the options of the server", "[net]") {
+    run_bounded([]() -> coro<> {
+        auto served = std::make_shared<recording_protocol>();
+        listen_options options;
+        options.options.nodelay = false;
+        options.options.keep_alive = true;
+        server listening = co_await create_server([served] { return served; }, "127.0.0.1", 0, options);
+        auto client = co_await create_connection(make_recorder(), "127.0.0.1", listening.port());
+        co_await served->called("connection_made");
+        const auto socket = served->connection()->get_extra_info(extra_info::socket);
+        REQUIRE(socket);
+        CHECK(socket->getsockopt(IPPROTO_TCP, TCP_NODELAY) == 0);
+        CHECK(socket->getsockopt(SOL_SOCKET, SO_KEEPALIVE) == 1);
+        client.transport->abort();
+        co_await end(listening);
+    }());
+}
+
+TEST_CASE("the file of a Unix server is removed when it closes (SV004)", "[net]") {
+    run_bounded([]() -> coro<> {
+        const support::temporary_directory folder;
+        const std::string path = folder.path("sock");
+        server listening = co_await create_unix_server(make_recorder(), path);
+        CHECK(is_socket(path));
+        listening.close();
+        CHECK(!std::filesystem::exists(path));
+        co_await listening.wait_closed();
+    }());
+}
+
+TEST_CASE("a file that somebody replaced, removed or wants to keep stays as it is (SV004)", "[net]") {
+    run_bounded([]() -> coro<> {
+        const support::temporary_directory folder;
+        const std::string path = folder.path("sock");
+        server gone = co_await create_unix_server(make_recorder(), path);
+        REQUIRE(::unlink(path.c_str()) == 0);
+        co_await end(gone);
+
+        server replaced = co_await create_unix_server(make_recorder(), path);
+        server successor = co_await create_unix_server(make_recorder(), path);
+        co_await end(replaced);
+        CHECK(is_socket(path));
+        co_await end(successor);
+        CHECK(!std::filesystem::exists(path));
+
+        listen_options keep;
+        keep.cleanup_socket = false;
+        server kept = co_await create_unix_server(make_recorder(), path, keep);
+        co_await end(kept);
+        CHECK(is_socket(path));
+    }());
+}
+
+TEST_CASE("a left-over socket is replaced, any other file stays and is in the way (SV004)", "[net]") {
+    run_bounded([]() -> coro<> {
+        const support::temporary_directory folder;
+        const std::string path = folder.path("sock");
+        listen_options keep;
+        keep.cleanup_socket = false;
+        server former = co_await create_unix_server(make_recorder(), path, keep);
+        co_await end(former);
+        server next = co_await create_unix_server(make_recorder(), path);
+        co_await end(next);
+
+        std::ofstream(path) << "precious";
+        const std::size_t before = support::open_descriptors();
+        try {
+            static_cast<void>(co_await create_unix_server(make_recorder(), path));
+            FAIL("a file is in the way");
+        } catch (const broken_error& failure) {
+            CHECK(failure.code() == std::errc::address_in_use);
+            CHECK(std::string(failure.what()).find(path) != std::string::npos);
+        }
+        CHECK(support::open_descriptors() == before);
+        std::string content;
+        std::ifstream(path) >> content;
+        CHECK(content == "precious");
+    }());
+}
+
+TEST_CASE("an abstract name leaves no file", "[net]") {
+    run_bounded([]() -> coro<> {
+        std::string name(1, '\0');
+        name += "aioxx-test-" + std::to_string(::getpid());
+        server listening = co_await create_unix_server(make_recorder(), name);
+        auto client = co_await create_unix_connection(make_recorder(), name);
+        CHECK(client.transport->get_extra_info(extra_info::peername)->is_abstract());
+        client.transport->abort();
+        co_await end(listening);
+    }());
+}
