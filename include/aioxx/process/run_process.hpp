@@ -105,7 +105,7 @@ inline coro<run_result> run_to_the_end(std::vector<std::string> arguments, run_o
     if (!options.input.empty() && options.in.what() != stdio::kind::pipe) {
         throw std::invalid_argument("run_process: there is input, but standard input is not to be a pipe");
     }
-    const std::string program = arguments.empty() ? std::string() : arguments.back();
+    const std::string program = arguments.empty() ? std::string() : arguments.front();
     const auto state = co_await start_process(std::move(arguments), options, stream_reader::default_limit);
     const auto out = std::make_shared<collected_output>(options.max_output, true);
     const auto err = std::make_shared<collected_output>(options.max_output, true);

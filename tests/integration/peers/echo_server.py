@@ -1,0 +1,24 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSL-1.0
+"""The echo server of asyncio's streams: prints "PORT n", sends everything back, until stdin ends."""
+
+import asyncio
+import sys
+
+
+async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(10_000):
+        writer.write(data)
+        await writer.drain()
+    writer.write(b"the end of it\n")
+    writer.close()
+    await writer.wait_closed()
+
+
+async def main() -> None:
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    print("PORT", server.sockets[0].getsockname()[1], flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+
+
+asyncio.run(main())
