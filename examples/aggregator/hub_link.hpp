@@ -175,7 +175,9 @@ private:
         options.subprotocols = {"slog.v1"};
         const auto connection = co_await aioxx::websocket::connect(url_, options);
         if (connection.subprotocol() != "slog.v1") throw std::runtime_error("it is no hub: it does not speak slog.v1");
-        nlohmann::json hello{{"t", "hello"}, {"role", "agent"}, {"agent", identity_.agent}, {"inc", identity_.incarnation}, {"pid", identity_.pid}};
+        nlohmann::json hello{{"t", "hello"}, {"role", "agent"}, {"agent", identity_.agent}};
+        hello["inc"] = identity_.incarnation;
+        hello["pid"] = identity_.pid;
         const std::string greeting = hello.dump();
         co_await connection.send_text(greeting);
         const auto welcome = co_await aioxx::wait_for(connection.receive(), std::chrono::seconds(10));

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sys/resource.h>
 
+#include <aioxx/base/config.hpp>
 #include <aioxx/sync/event.hpp>
 #include <aioxx/tasks/runner.hpp>
 #include <aioxx/tasks/sleep.hpp>
@@ -122,6 +123,9 @@ TEST_CASE("a peer that has gone before it was accepted does not stop the loop (S
     }());
 }
 
+// Not under the sanitizers: to look at an object's type, UBSan opens descriptors of its own.
+#if !defined(AIOXX_NO_FRAME_POOL)
+
 TEST_CASE("without descriptors it reports, rests, and accepts when there are some again (S4)", "[net]") {
     run_bounded([]() -> coro<> {
         std::vector<std::string> reports;
@@ -173,6 +177,8 @@ TEST_CASE("a loop that is closed while it rests does not come back (S4)", "[net]
         loop.set_exception_handler({});
     }());
 }
+
+#endif
 
 TEST_CASE("close ends the listening at once, from within the accepted function as well", "[net]") {
     run_bounded([]() -> coro<> {

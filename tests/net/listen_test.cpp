@@ -141,7 +141,8 @@ TEST_CASE("accepted connections get the options of the server", "[net]") {
         listen_options options;
         options.options.nodelay = false;
         options.options.keep_alive = true;
-        server listening = co_await create_server([served] { return served; }, "127.0.0.1", 0, options);
+        auto factory = [served] { return served; };
+        server listening = co_await create_server(factory, "127.0.0.1", 0, options);
         auto client = co_await create_connection(make_recorder(), "127.0.0.1", listening.port());
         co_await served->called("connection_made");
         const auto socket = served->connection()->get_extra_info(extra_info::socket);

@@ -465,3 +465,17 @@ TEST_CASE("P3 a loop that is closed while tasks wait for a process leaves nothin
     }
     CHECK(open_descriptors() == before);
 }
+
+TEST_CASE("after communicate has failed nothing goes on in its name: the input stays as it is", "[process]") {
+    run_bounded([]() -> coro<> {
+        const process child = co_await shell("printf 0123456789; read go <&2; cat >/dev/null; exit 6", without(false, false, true));
+        CHECK_THROWS_AS(co_await child.communicate(std::string(3'000'000, 'x'), 5), limit_error);
+        for (int i = 0; i < 10; ++i) co_await aioxx::sleep(0s);
+        const auto& tasks = get_running_loop().tasks();
+        CHECK(tasks.next(*tasks.front()) == nullptr);  // this one
+        CHECK_FALSE(child.in().is_closing());
+        child.in().close();
+        const int code = co_await child.wait();
+        CHECK(code == 6);
+    }());
+}

@@ -76,7 +76,9 @@ TEST_CASE("a handler may have a state of its own", "[streams]") {
                 co_return;
             }
         };
-        server listening = co_await start_server(counter{count}, "127.0.0.1", 0);
+        counter handler;
+        handler.calls = count;
+        server listening = co_await start_server(handler, "127.0.0.1", 0);
         const std::string first = co_await ask(listening.port(), "");
         const std::string second = co_await ask(listening.port(), "");
         CHECK(first + second == "12");

@@ -145,7 +145,7 @@ inline coro<run_result> run_to_the_end(std::vector<std::string> arguments, run_o
 /// Errors: broken_error naming the program when it cannot be started; process_timeout_error after options.timeout;
 /// process_error with options.check; std::invalid_argument for input without a pipe.
 /// Cancellation: safe: as after a timeout, the process and its group get SIGTERM, after options.kill_grace SIGKILL,
-/// and are waited for. A second cancellation kills them at once.
+/// and are waited for. They are killed at once by a second cancellation, or by one that comes during the start.
 /// Asyncio: subprocess.run, which has no form that awaits.
 /// Example:
 ///     run_options options;
