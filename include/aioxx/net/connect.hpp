@@ -119,7 +119,10 @@ inline coro<unique_fd> connect_one(endpoint address, connect_options options) {
     }
     if (::connect(fd.get(), address.data(), address.size()) != 0) {
         if (errno != EINPROGRESS) throw_system_error(errno, "cannot connect to " + to_string(address));
-        while (!is_writable_now(fd.get())) co_await wait_fd(fd.get(), readiness::writable);
+        fd_watch watch(fd.get());
+        while (!is_writable_now(fd.get())) {
+            co_await watch.wait_writable();
+        }
         int code = 0;
         socklen_t size = sizeof code;
         ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &code, &size);
