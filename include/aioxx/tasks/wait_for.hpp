@@ -40,7 +40,8 @@ coro<> wait_until_done_within(outcome_handle<T, State> awaited, std::optional<du
 /// coroutine that then returns or throws something else has its way.
 /// Cancellation: as the coroutine handles it; never lost, even when the limit is reached at the same time.
 /// Example:
-///     std::string line = co_await wait_for(reader.readline(), 5s);
+///     coro<std::string> ask(stream_reader reader);
+///     std::string answer = co_await wait_for(ask(reader), 5s);
 template <class T>
 coro<T> wait_for(coro<T> awaited, std::optional<duration> limit) {
     if (!limit) co_return co_await std::move(awaited);
