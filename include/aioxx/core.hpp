@@ -11,7 +11,10 @@
 #include <aioxx/core/asio_fd_watcher.hpp>
 #include <aioxx/core/asio_signals.hpp>
 #include <aioxx/core/backend.hpp>
+#include <aioxx/core/cancellation.hpp>
 #include <aioxx/core/clock.hpp>
+#include <aioxx/core/context.hpp>
+#include <aioxx/core/context_var.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/current.hpp>
 #include <aioxx/core/diagnostics.hpp>
@@ -21,9 +24,12 @@
 #include <aioxx/core/future.hpp>
 #include <aioxx/core/future_base.hpp>
 #include <aioxx/core/handle.hpp>
+#include <aioxx/core/instrument.hpp>
 #include <aioxx/core/ready_queue.hpp>
 #include <aioxx/core/task.hpp>
 #include <aioxx/core/task_base.hpp>
+#include <aioxx/core/task_context.hpp>
+#include <aioxx/core/task_options.hpp>
 #include <aioxx/core/timer_queue.hpp>
 #include <aioxx/core/turn.hpp>
 #include <aioxx/core/waiter.hpp>

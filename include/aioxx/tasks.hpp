@@ -5,6 +5,7 @@
 // lets time pass, gather and task_group wait for many, timeout and wait_for give up, shield protects.
 // Built on the public names of core/ alone: your own combinators can be written in the same way.
 
+#include <aioxx/tasks/cancel_scope.hpp>
 #include <aioxx/tasks/error_group.hpp>
 #include <aioxx/tasks/gather.hpp>
 #include <aioxx/tasks/run_until_complete.hpp>

@@ -11,11 +11,12 @@
 
 #include <coroutine>
 #include <exception>
+#include <source_location>
 #include <utility>
 
 #include <aioxx/base/contract.hpp>
 #include <aioxx/base/result.hpp>
-#include <aioxx/core/frame_pool.hpp>
+#include <aioxx/core/task_context.hpp>
 #include <aioxx/core/waiter.hpp>
 
 namespace aioxx {
@@ -25,33 +26,11 @@ class coro;
 
 namespace detail {
 
-struct promise_base : pool_allocated {
-    task_context* task = nullptr;          // inherited from whoever awaits it
-    std::coroutine_handle<> continuation;  // set once it has suspended below a parent
-
-    struct final_awaiter {
-        static constexpr bool await_ready() noexcept { return false; }
-        template <class Promise>
-        void await_suspend(std::coroutine_handle<Promise> ended) noexcept {
-            ended.promise().continue_parent();
-        }
-        static constexpr void await_resume() noexcept {}
-    };
-
-    static std::suspend_always initial_suspend() noexcept { return {}; }
-    static final_awaiter final_suspend() noexcept { return {}; }
-
-private:
-    void continue_parent() noexcept {
-        if (continuation) task->next_ = continuation;
-    }
-};
-
 template <class T>
 struct promise : promise_base {
     result<T> outcome;
 
-    coro<T> get_return_object() noexcept;
+    coro<T> get_return_object(std::source_location place = std::source_location::current()) noexcept;
     template <class U>
         requires std::is_constructible_v<T, U&&>
     void return_value(U&& value) {
@@ -64,7 +43,7 @@ template <>
 struct promise<void> : promise_base {
     result<void> outcome;
 
-    coro<void> get_return_object() noexcept;
+    coro<void> get_return_object(std::source_location place = std::source_location::current()) noexcept;
     void return_void() { outcome.set_value(); }
     void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
 };
@@ -94,7 +73,14 @@ public:
         return *this;
     }
     ~coro() {
-        if (handle_) handle_.destroy();
+        if (!handle_) return;
+        report_never_awaited();
+        close();
+    }
+
+    /// Destroys a coroutine that is not to run, which is then no mistake to report (asyncio: coroutine.close).
+    void close() noexcept {
+        if (handle_) std::exchange(handle_, {}).destroy();
     }
 
     /// Whether there is something to run: false after it was awaited or moved from.
@@ -136,15 +122,25 @@ private:
     friend promise_type;
     explicit coro(handle_type handle) noexcept : handle_(handle) {}
 
+    void report_never_awaited() const noexcept {
+        if (detail::running_loop != nullptr && detail::running_loop->debug()) [[unlikely]] {
+            detail::running_loop->report("coroutine was never awaited", handle_.promise().where);
+        }
+    }
+
     handle_type handle_;
 };
 
 template <class T>
-inline coro<T> detail::promise<T>::get_return_object() noexcept {
+inline coro<T> detail::promise<T>::get_return_object(std::source_location place) noexcept {
+    static_assert(alignof(promise) <= 2 * sizeof(void*),
+                  "a coroutine cannot return a type that needs more alignment than the frame has; return a pointer");
+    where = place;
     return coro<T>(std::coroutine_handle<promise>::from_promise(*this));
 }
 
-inline coro<void> detail::promise<void>::get_return_object() noexcept {
+inline coro<void> detail::promise<void>::get_return_object(std::source_location place) noexcept {
+    where = place;
     return coro<void>(std::coroutine_handle<promise>::from_promise(*this));
 }
 

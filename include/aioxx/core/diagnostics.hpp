@@ -6,7 +6,9 @@
 
 #include <cstdio>
 #include <exception>
+#include <source_location>
 #include <string>
+#include <string_view>
 
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/function.hpp>
@@ -35,6 +37,21 @@ using exception_handler = function<void(const exception_context&)>;
     } catch (...) {
         return "an exception that does not derive from std::exception";
     }
+}
+
+/// The text of a place in the source, for reports: "main.cpp:12, in serve"; empty for an unknown one.
+[[nodiscard]] inline std::string describe(const std::source_location& where) {
+    if (where.line() == 0) return {};
+    std::string_view file = where.file_name();
+    file.remove_prefix(file.rfind('/') + 1);
+    // Compilers give the whole signature, for a coroutine perhaps that of its body: "void f(f(int)::_Z1fi.Frame*)".
+    std::string_view function = where.function_name();
+    function = function.substr(0, function.find('('));
+    const auto blank = function.rfind(' ');
+    if (blank != function.npos) function.remove_prefix(blank + 1);
+    std::string text = std::string(file) + ':' + std::to_string(where.line());
+    if (!function.empty()) text += ", in " + std::string(function);
+    return text;
 }
 
 /// The text of a context, for reports.

@@ -17,26 +17,31 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <source_location>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include <aioxx/base/function.hpp>
 #include <aioxx/base/intrusive_list.hpp>
 #include <aioxx/base/pinned.hpp>
+#include <aioxx/base/scope_exit.hpp>
 #include <aioxx/core/backend.hpp>
+#include <aioxx/core/context.hpp>
 #include <aioxx/core/current.hpp>
 #include <aioxx/core/diagnostics.hpp>
 #include <aioxx/core/handle.hpp>
+#include <aioxx/core/instrument.hpp>
 #include <aioxx/core/ready_queue.hpp>
+#include <aioxx/core/task_options.hpp>
 #include <aioxx/core/timer_queue.hpp>
 #include <aioxx/core/turn.hpp>
 
 namespace aioxx {
 
-class task_context;
 struct task_tag;
 struct resource_tag;
 
@@ -49,14 +54,22 @@ inline constexpr char type_identity = 0;
 /// What the loop knows of a running task: that it exists, and how to end it without another step.
 class loop_task : public list_node<task_tag> {
 public:
+    /// Its context variables.
+    [[nodiscard]] context& values() noexcept { return values_; }
+    /// Tells the loop's instruments of its suspensions from now on.
+    virtual void watch() noexcept = 0;
     /// The loop is closed: destroys the coroutine where it stands and gives up the loop's reference.
     virtual void abandon() noexcept = 0;
+    [[nodiscard]] virtual std::string name() const = 0;
     /// One line that names it and says what it waits for.
     [[nodiscard]] virtual std::string describe() const = 0;
 
 protected:
     loop_task() = default;
     ~loop_task() = default;
+
+private:
+    context values_;
 };
 
 /// Something that lives on a loop until it is closed: an open transport, a listening server, a worker pool.
@@ -88,8 +101,8 @@ public:
     /// Runs a callback in the next batch, exactly once, first come first served.
     ///
     /// Errors: invalid_state_error when the loop is closed. What the callback throws goes to the exception handler.
-    handle call_soon(function<void()> callback) {
-        auto& node = make_callback(std::move(callback), "call_soon");
+    handle call_soon(function<void()> callback, std::source_location where = std::source_location::current()) {
+        auto& node = make_callback(std::move(callback), "call_soon", where);
         handle scheduled(node);
         schedule(node);
         return scheduled;
@@ -97,24 +110,28 @@ public:
 
     /// Runs a callback after a delay; a negative delay counts as zero.
     template <class Rep, class Period>
-    handle call_later(std::chrono::duration<Rep, Period> delay, function<void()> callback) {
-        return call_at(add_saturated(time(), to_duration(delay)), std::move(callback));
+    handle call_later(std::chrono::duration<Rep, Period> delay, function<void()> callback,
+                      std::source_location where = std::source_location::current()) {
+        return call_at(add_saturated(time(), to_duration(delay)), std::move(callback), where);
     }
 
     /// Runs a callback at a point of the loop's time.
-    handle call_at(time_point when, function<void()> callback) {
-        auto& node = make_callback(std::move(callback), "call_at");
+    handle call_at(time_point when, function<void()> callback,
+                   std::source_location where = std::source_location::current()) {
+        auto& node = make_callback(std::move(callback), "call_at", where);
         handle scheduled(node);
         schedule_at(node, when);
         return scheduled;
     }
 
     /// Runs a callback in the next batch. The only member that any thread may call.
-    void call_soon_threadsafe(function<void()> callback) {
+    void call_soon_threadsafe(function<void()> callback,
+                              std::source_location where = std::source_location::current()) {
         require_callback(callback, "call_soon_threadsafe");
+        auto node = std::make_unique<detail::callback_node>(std::move(callback), where);
         const std::scoped_lock lock(remote_mutex_);
         if (remote_closed_) throw invalid_state_error("call_soon_threadsafe: the event loop is closed");
-        remote_.push_back(std::move(callback));
+        remote_.push(*node.release());
         if (remote_requested_) return;
         remote_requested_ = true;
         backend_->request_turn_threadsafe();
@@ -173,6 +190,31 @@ public:
             report_failed_handler(context);
         }
     }
+
+    // ---- debug mode ----
+
+    /// Turns debug mode on or off: calls from other threads are refused, a coroutine that is dropped without having
+    /// run is reported, and so is a callback or step of a task that took longer than the limit.
+    ///
+    /// Asyncio: set_debug. It costs a look at the clock before and after each step.
+    void set_debug(bool on) {
+        if (on == debug()) return;
+        if (on) {
+            slow_steps_ = std::make_unique<slow_step_report>(*this);
+            add_instrument(*slow_steps_);
+        } else {
+            slow_steps_.reset();
+            thread_ = {};
+        }
+    }
+    [[nodiscard]] bool debug() const noexcept { return slow_steps_ != nullptr; }
+
+    /// How long a step may take in debug mode before it is reported; 100 ms at first.
+    [[nodiscard]] duration slow_callback_duration() const noexcept { return slow_callback_duration_; }
+    void set_slow_callback_duration(duration limit) noexcept { slow_callback_duration_ = limit; }
+
+    /// Reports something without an exception. Never throws.
+    void report(const char* message, const std::source_location& where) noexcept;
 
     // ---- signals ----
 
@@ -272,14 +314,51 @@ public:
     [[nodiscard]] const intrusive_list<loop_task, task_tag>& tasks() const noexcept { return tasks_; }
 
     /// The task whose code runs now, or null; current_task() of core/task.hpp is the typed form.
-    [[nodiscard]] task_context* current_context() const noexcept { return current_task_; }
-    task_context* exchange_current_task(task_context* task) noexcept { return std::exchange(current_task_, task); }
+    [[nodiscard]] loop_task* current() const noexcept { return current_task_; }
+    loop_task* exchange_current(loop_task* task) noexcept { return std::exchange(current_task_, task); }
+
+    /// The context variables of the code that runs now: the task's, the callback's, or the loop's own.
+    [[nodiscard]] context& values() noexcept { return current_task_ != nullptr ? current_task_->values() : *callback_values_; }
+    context* exchange_callback_values(context* values) noexcept { return std::exchange(callback_values_, values); }
 
     void set_turn_budget(turn_budget budget) noexcept { budget_ = budget; }
+
+    /// Sets what is asked about each new task; an empty one is none (asyncio: set_task_factory).
+    void set_task_factory(task_factory factory) noexcept { task_factory_ = std::move(factory); }
+    [[nodiscard]] task_factory& get_task_factory() noexcept { return task_factory_; }
+
+    /// Lets an instrument watch this loop until it dies or is unlinked.
+    void add_instrument(instrument& added) {
+        instruments_.push_back(added);
+        for (auto* task = tasks_.front(); task != nullptr; task = tasks_.next(*task)) task->watch();
+    }
+    [[nodiscard]] bool is_watched() const noexcept { return !instruments_.empty(); }
+
+    /// Calls a function with each instrument.
+    template <class Function>
+    void tell_instruments(Function&& function) noexcept {
+        instrument* each = instruments_.front();
+        while (each != nullptr) {
+            instrument& told = *each;
+            each = instruments_.next(told);
+            function(told);
+        }
+    }
+
+    /// Sets what rearranges each batch of more than one before it runs; an empty one keeps it first come first
+    /// served. For tests that look for code which relies on the order of independent tasks.
+    void set_batch_order(batch_order order) noexcept { batch_order_ = std::move(order); }
 
     /// Errors: invalid_state_error naming the operation, when the loop is closed.
     void require_open(const char* operation) const {
         if (closed_) throw invalid_state_error(std::string(operation) + ": the event loop is closed");
+    }
+
+    /// In debug mode: errors: invalid_state_error naming the operation, when another thread runs the loop.
+    void require_own_thread(const char* operation) const {
+        if (!debug() || thread_ == std::thread::id() || thread_ == std::this_thread::get_id()) return;
+        throw invalid_state_error(std::string(operation) +
+                                  ": called from another thread than the event loop's; use call_soon_threadsafe");
     }
 
     /// Runs a function; what it throws goes to the exception handler under this message.
@@ -295,10 +374,24 @@ public:
 private:
     static constexpr std::size_t receive_buffer_size = 64 * 1024;
 
-    detail::callback_node& make_callback(function<void()> callback, const char* operation) {
+    // Debug mode's watch on the time that steps take.
+    class slow_step_report final : public instrument {
+    public:
+        explicit slow_step_report(event_loop& loop) noexcept : loop_(loop) {}
+        void step_begins(const step_source& source) noexcept override;
+        void step_ended(const step_source& source) noexcept override;
+
+    private:
+        event_loop& loop_;
+        time_point began_{};
+        std::string task_;  // its name; empty for a callback
+    };
+
+    detail::callback_node& make_callback(function<void()> callback, const char* operation, std::source_location where) {
         require_open(operation);
+        require_own_thread(operation);
         require_callback(callback, operation);
-        return *new detail::callback_node(std::move(callback));
+        return *new detail::callback_node(std::move(callback), where);
     }
 
     static void require_callback(const function<void()>& callback, const char* operation) {
@@ -328,10 +421,16 @@ private:
     void begin_turn() noexcept {
         in_turn_ = true;
         former_loop_ = std::exchange(detail::running_loop, this);
+        if (is_watched()) [[unlikely]] {
+            thread_ = std::this_thread::get_id();
+            tell_instruments([](instrument& each) { each.turn_begins(); });
+        }
     }
 
     void end_turn();
     void run_batch();
+    void run_node(ready_node& node) noexcept;
+    void run_watched(ready_node& node) noexcept;
     void flush_all();
     void arm_next();
 
@@ -350,14 +449,10 @@ private:
     void on_signal(function<void()>& callback) override { enter(callback); }
 
     void take_remote() {
-        {
-            const std::scoped_lock lock(remote_mutex_);
-            if (!remote_requested_) return;
-            remote_requested_ = false;
-            remote_.swap(arrived_);
-        }
-        for (auto& callback : arrived_) ready_.push(make_callback(std::move(callback), "call_soon_threadsafe"));
-        arrived_.clear();
+        const std::scoped_lock lock(remote_mutex_);
+        if (!remote_requested_) return;
+        remote_requested_ = false;
+        ready_.take_all(remote_);
     }
 
     void discard_scheduled() noexcept;
@@ -377,10 +472,18 @@ private:
     intrusive_list<loop_resource, resource_tag> resources_;
     std::vector<std::pair<const char*, std::shared_ptr<void>>> extensions_;
     std::optional<time_point> armed_;  // the deadline that the backend knows; may be earlier than needed
-    task_context* current_task_ = nullptr;
+    loop_task* current_task_ = nullptr;
+    context own_values_ = detail::current_context();
+    context* callback_values_ = &own_values_;
     event_loop* former_loop_ = nullptr;
     std::uint64_t task_count_ = 0;
     turn_budget budget_;
+    intrusive_list<instrument, instrument_tag> instruments_;
+    batch_order batch_order_;
+    task_factory task_factory_;
+    std::unique_ptr<slow_step_report> slow_steps_;  // in debug mode
+    duration slow_callback_duration_ = std::chrono::milliseconds(100);
+    std::thread::id thread_;  // that made the latest turn, while somebody watches
     bool in_turn_ = false;
     bool turn_requested_ = false;
     bool running_ = false;
@@ -389,25 +492,73 @@ private:
     exception_handler exception_handler_;
     std::bitset<NSIG> handled_signals_;
     std::unique_ptr<std::byte[]> receive_buffer_;
-    std::vector<function<void()>> arrived_;  // from other threads; empty except while it is emptied
 
     std::mutex remote_mutex_;  // guards the three below
-    std::vector<function<void()>> remote_;
+    ready_queue remote_;
     bool remote_requested_ = false;
     bool remote_closed_ = false;
 };
 
 // ---- definitions ----
 
+inline detail::bound_callback::bound_callback(function<void()> callback)
+    : callback_(std::move(callback)), values_(current_context()) {}
+
+inline void detail::bound_callback::call() {
+    event_loop& loop = *running_loop;
+    context* former = loop.exchange_callback_values(&values_);
+    const scope_exit back([&] { loop.exchange_callback_values(former); });
+    std::exchange(callback_, nullptr)();
+}
+
+inline context& detail::current_context() noexcept {
+    return running_loop != nullptr ? running_loop->values() : thread_context();
+}
+
+inline void event_loop::report(const char* message, const std::source_location& where) noexcept {
+    try {
+        call_exception_handler({message, nullptr, describe(where)});
+    } catch (...) {
+        call_exception_handler({"a report could not be made", std::current_exception(), {}});
+    }
+}
+
+inline void event_loop::slow_step_report::step_begins(const step_source& source) noexcept {
+    task_ = source.task != nullptr ? source.task->name() : std::string();
+    began_ = loop_.time();
+}
+
+inline void event_loop::slow_step_report::step_ended(const step_source& source) noexcept {
+    const duration taken = loop_.time() - began_;
+    if (taken < loop_.slow_callback_duration()) return;
+    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(taken).count();
+    std::string where = describe(source.where);
+    if (!task_.empty()) where = where.empty() ? task_ : task_ + ", resumed at " + where;
+    loop_.call_exception_handler({(task_.empty() ? "a callback took " : "a step of a task took ") +
+                                      std::to_string(milliseconds) + " ms without giving way",
+                                  nullptr, std::move(where)});
+}
+
 inline void event_loop::run_batch() {
     ready_.begin_batch();
-    while (ready_node* node = ready_.next()) {
-        try {
-            node->run();
-        } catch (...) {
-            call_exception_handler({"exception in a callback", std::current_exception(), {}});
-        }
+    if (batch_order_) [[unlikely]] ready_.rearrange(batch_order_);
+    while (ready_node* node = ready_.next()) run_node(*node);
+}
+
+inline void event_loop::run_node(ready_node& node) noexcept {
+    if (is_watched()) [[unlikely]] return run_watched(node);
+    try {
+        node.run();
+    } catch (...) {
+        call_exception_handler({"exception in a callback", std::current_exception(), {}});
     }
+}
+
+inline void event_loop::run_watched(ready_node& node) noexcept {
+    const step_source source = node.source();
+    tell_instruments([&](instrument& each) { each.step_begins(source); });
+    guarded([&] { node.run(); }, "exception in a callback");
+    tell_instruments([&](instrument& each) { each.step_ended(source); });
 }
 
 inline void event_loop::flush_all() {
@@ -435,6 +586,7 @@ inline void event_loop::end_turn() {
     }
     // A flush may write, and a write may ask for a flush: a second pass at most, the rest has its own turn.
     if (!flushes_.empty()) flush_all();
+    if (is_watched()) [[unlikely]] tell_instruments([](instrument& each) { each.turn_ended(); });
     in_turn_ = false;
     detail::running_loop = former_loop_;
     if (stopping_ && running_) {
@@ -472,11 +624,10 @@ inline void event_loop::close() {
     }
     closed_ = true;
     turn_requested_ = false;
-    std::vector<function<void()>> dropped;  // destroyed without the mutex: captures may do anything
     {
         const std::scoped_lock lock(remote_mutex_);
         remote_closed_ = true;
-        dropped.swap(remote_);
+        deferred_.take_all(remote_);  // discarded below without the mutex: captures may do anything
     }
     extensions_.clear();
     discard_scheduled();

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -40,6 +41,15 @@ public:
 
     /// Takes a waiter in; it is woken on completion. Requires: not done.
     void add_waiter(wait_node& node) noexcept { waiters_.push_back(node); }
+
+    /// Runs a node through the loop when it is done, or at once through the loop when it is done already.
+    void notify(wait_node& node) {
+        if (done()) {
+            loop_->schedule(node);
+        } else {
+            add_waiter(node);
+        }
+    }
 
     /// Errors: invalid_state_error in a task of another loop, which could never be woken.
     void require_awaitable_here() const {
@@ -123,25 +133,19 @@ class done_callback final : public wait_node, public pool_allocated {
 public:
     explicit done_callback(function<void()> callback) : callback_(std::move(callback)) {}
     void run() override {
-        function<void()> callback = std::move(callback_);
-        delete this;
-        callback();
+        const std::unique_ptr<done_callback> ended(this);
+        callback_.call();
     }
     void discard() noexcept override { delete this; }
 
 private:
-    function<void()> callback_;
+    bound_callback callback_;
 };
 
 }  // namespace detail
 
 inline void future_base::add_done_callback(function<void()> callback) {
-    auto* node = new detail::done_callback(std::move(callback));
-    if (done()) {
-        loop_->schedule(*node);
-    } else {
-        waiters_.push_back(*node);
-    }
+    notify(*new detail::done_callback(std::move(callback)));
 }
 
 }  // namespace aioxx

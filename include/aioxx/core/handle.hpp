@@ -3,9 +3,11 @@
 
 // core/handle.hpp: callbacks that are scheduled, and the handles that cancel them.
 
+#include <source_location>
 #include <utility>
 
 #include <aioxx/base/function.hpp>
+#include <aioxx/core/context.hpp>
 #include <aioxx/core/frame_pool.hpp>
 #include <aioxx/core/timer_queue.hpp>
 
@@ -13,10 +15,26 @@ namespace aioxx {
 
 namespace detail {
 
+// A callback with the context in which it was scheduled.
+class bound_callback {
+public:
+    explicit bound_callback(function<void()> callback);
+
+    /// Calls it once, in its context.
+    void call();
+    /// Gives up the callback and its captures.
+    void reset() noexcept { callback_.reset(); }
+
+private:
+    function<void()> callback_;
+    context values_;
+};
+
 // A scheduled callback, shared by the loop (while it is scheduled) and the handles.
 class callback_node final : public timer_node, public pool_allocated {
 public:
-    explicit callback_node(function<void()> callback) : callback_(std::move(callback)) {}
+    callback_node(function<void()> callback, std::source_location where)
+        : callback_(std::move(callback)), where_(where) {}
 
     void add_reference() noexcept { ++references_; }
     void drop_reference() noexcept {
@@ -29,7 +47,7 @@ public:
             callback_node* node;
             ~drop() { node->drop_reference(); }
         } at_the_end{this};
-        std::exchange(callback_, nullptr)();
+        callback_.call();
     }
 
     void discard() noexcept override { drop_reference(); }
@@ -43,9 +61,11 @@ public:
         if (scheduled) drop_reference();
     }
     [[nodiscard]] bool cancelled() const noexcept { return cancelled_; }
+    [[nodiscard]] step_source source() const noexcept override { return {nullptr, where_}; }
 
 private:
-    function<void()> callback_;
+    bound_callback callback_;
+    std::source_location where_;  // of call_soon and the like
     unsigned references_ = 1;  // the loop's
     bool cancelled_ = false;
 };

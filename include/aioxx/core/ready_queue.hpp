@@ -5,7 +5,12 @@
 // A batch is what was in the queue when it started; what a batch schedules waits for the next one
 // (asyncio: one tick). The nodes live in their owners: scheduling never allocates.
 
+#include <span>
+#include <vector>
+
+#include <aioxx/base/function.hpp>
 #include <aioxx/base/intrusive_list.hpp>
+#include <aioxx/core/instrument.hpp>
 
 namespace aioxx {
 
@@ -18,11 +23,16 @@ public:
     virtual void run() = 0;
     /// The loop was closed before it ran: gives up what run() would have used.
     virtual void discard() noexcept {}
+    /// What it belongs to, for instruments.
+    [[nodiscard]] virtual step_source source() const noexcept { return {}; }
 
 protected:
     ready_node() = default;
     ~ready_node() = default;
 };
+
+/// Called with the nodes of a batch in their order, which it may change.
+using batch_order = function<void(std::span<ready_node*>)>;
 
 /// FIFO of ready nodes that runs exactly the batch present at the start.
 class ready_queue {
@@ -36,6 +46,14 @@ public:
 
     /// Starts a batch: everything that is in the queue now.
     void begin_batch() noexcept { batch_.splice_back(waiting_); }
+
+    /// Changes the order of the batch that was started.
+    void rearrange(batch_order& order) {
+        std::vector<ready_node*> nodes;
+        while (ready_node* node = batch_.pop_front()) nodes.push_back(node);
+        if (nodes.size() > 1) order(nodes);
+        for (ready_node* node : nodes) batch_.push_back(*node);
+    }
 
     /// The next node of the batch, taken out; null at its end.
     ready_node* next() noexcept { return batch_.pop_front(); }

@@ -7,10 +7,12 @@
 #include <string_view>
 #include <utility>
 
+#include <aioxx/base/scope_exit.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/current.hpp>
 #include <aioxx/core/future.hpp>
 #include <aioxx/core/task_base.hpp>
+#include <aioxx/core/task_options.hpp>
 
 namespace aioxx {
 
@@ -22,7 +24,7 @@ class task_state final : public outcome_state<T, task_base> {
     using handle_type = typename coro<T>::handle_type;
 
 public:
-    task_state(event_loop& loop, handle_type root, std::string_view name) : base(loop, root, name) {
+    task_state(event_loop& loop, handle_type root, const task_options& options) : base(loop, root, options) {
         root.promise().task = this;
     }
 
@@ -59,27 +61,57 @@ public:
     int uncancel() const { return this->checked().uncancel(); }
 };
 
-/// Starts a coroutine as a task of a loop; its first step runs in the next batch.
+namespace detail {
+
+// What all forms of create_task do. Parameters: `region` that the task lies in from the start, or null.
+template <class T>
+task<T> start_task(event_loop& loop, coro<T>&& coroutine, task_options options, cancel_region* region = nullptr) {
+    const scope_exit refused([&coroutine] { coroutine.close(); });
+    loop.require_open("create_task");
+    loop.require_own_thread("create_task");
+    if (!coroutine) throw std::invalid_argument("create_task: the coroutine was already awaited or moved from");
+    if (task_factory& factory = loop.get_task_factory()) [[unlikely]] factory(options);
+    task<T> started(state_ptr(new task_state<T>(loop, coroutine.release(), options)));
+    if (region != nullptr) started.shared_state()->set_region(region);
+    started.shared_state()->start(options.eager_start);
+    return started;
+}
+
+}  // namespace detail
+
+/// Starts a coroutine as a task of a loop (asyncio: loop.create_task). Its first step runs in the next batch, or
+/// with eager_start at once, when that loop is running here.
 ///
-/// Errors: invalid_state_error when the loop is closed; std::invalid_argument for an empty coroutine.
+/// Errors: invalid_state_error when the loop is closed; std::invalid_argument for an empty coroutine. The coroutine
+/// is destroyed then.
+/// Example:
+///     auto fetching = create_task(fetch(url), {.name = "fetch", .eager_start = true});
+template <class T>
+task<T> create_task(event_loop& loop, coro<T>&& coroutine, const task_options& options) {
+    return detail::start_task(loop, std::move(coroutine), options);
+}
+
+/// Likewise, with just a name for reports; an empty one gives "Task-N".
 template <class T>
 task<T> create_task(event_loop& loop, coro<T>&& coroutine, std::string_view name = {}) {
-    loop.require_open("create_task");
-    if (!coroutine) throw std::invalid_argument("create_task: the coroutine was already awaited or moved from");
-    return task<T>(state_ptr(new detail::task_state<T>(loop, coroutine.release(), name)));
+    return detail::start_task(loop, std::move(coroutine), {.name = name});
 }
 
 /// Starts a coroutine as a task of the running loop (asyncio: create_task).
-///
-/// Parameters: `name` for reports; empty gives "Task-N".
+template <class T>
+task<T> create_task(coro<T>&& coroutine, const task_options& options) {
+    return detail::start_task(get_running_loop(), std::move(coroutine), options);
+}
+
+/// Likewise, with just a name.
 template <class T>
 task<T> create_task(coro<T>&& coroutine, std::string_view name = {}) {
-    return create_task(get_running_loop(), std::move(coroutine), name);
+    return detail::start_task(get_running_loop(), std::move(coroutine), {.name = name});
 }
 
 /// The task whose code runs now, or null in a callback (asyncio: current_task).
 [[nodiscard]] inline task_base* current_task() {
-    return static_cast<task_base*>(get_running_loop().current_context());
+    return static_cast<task_base*>(get_running_loop().current());
 }
 
 }  // namespace aioxx

@@ -18,16 +18,18 @@
 namespace aioxx {
 
 /// A running coroutine, whatever its type. The loop holds a reference until it is done.
-class task_base : public future_base, public task_context, public loop_task, private ready_node {
+class task_base : public future_base, public task_context, private ready_node {
 public:
     static constexpr const char* kind = "task";
 
     /// Its name: the given one or "Task-N" with the loop's own count (asyncio: get_name).
-    [[nodiscard]] std::string name() const { return name_ ? *name_ : "Task-" + std::to_string(number_); }
+    [[nodiscard]] std::string name() const override { return name_ ? *name_ : "Task-" + std::to_string(number_); }
     /// Parameters: `name` empty goes back to "Task-N".
     void set_name(std::string_view name) { name_ = name.empty() ? nullptr : std::make_unique<std::string>(name); }
     /// Counts the tasks of a loop, from 1.
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+    /// The number of the task that started it; 0 when no task did.
+    [[nodiscard]] std::uint64_t parent_number() const noexcept { return parent_number_; }
 
     /// Requests a cancellation: cancelled_error is thrown where the task is suspended, or at its next suspension.
     ///
@@ -42,7 +44,7 @@ public:
     /// Errors: invalid_state_error in a task that could never be woken: of another loop, or this one.
     void require_awaitable_here() const {
         future_base::require_awaitable_here();
-        if (loop().current_context() == this) throw invalid_state_error(name() + " cannot await itself");
+        if (loop().current() == this) throw invalid_state_error(name() + " cannot await itself");
     }
 
     [[nodiscard]] std::string describe() const override {
@@ -55,13 +57,24 @@ public:
         return text;
     }
 
-protected:
-    task_base(event_loop& loop, std::coroutine_handle<> root, std::string_view name)
-        : future_base(loop), task_context(root), number_(loop.next_task_number()) {
-        if (!name.empty()) set_name(name);
+    /// Schedules the first step, or runs it now. Called once, by whoever made the task, who holds a reference.
+    void start(bool eagerly) {
         add_reference();  // the loop's
-        loop.attach(static_cast<loop_task&>(*this));
-        loop.schedule(*this);
+        loop().attach(*this);
+        if (loop().is_watched()) [[unlikely]] tell_started();
+        if (eagerly && detail::running_loop == &loop()) {
+            run();
+        } else {
+            loop().schedule(*this);
+        }
+    }
+
+protected:
+    task_base(event_loop& loop, std::coroutine_handle<> root, const task_options& options)
+        : future_base(loop), task_context(root), number_(loop.next_task_number()) {
+        if (loop.current() != nullptr) parent_number_ = static_cast<task_base*>(loop.current())->number_;
+        if (!options.name.empty()) set_name(options.name);
+        values() = options.values != nullptr ? *options.values : detail::current_context();
     }
     ~task_base() override {
         if (root_) root_.destroy();
@@ -77,7 +90,7 @@ private:
 
     // The first step.
     void run() override {
-        if (!must_cancel_) return resume(loop(), root_);
+        if (!take_request()) return resume(loop(), root_);
         destroy_root();
         set_outcome(std::make_exception_ptr(cancelled_error(cancel_message())));
         end(future_base::state::cancelled);
@@ -91,11 +104,12 @@ private:
 
     void end(state outcome) {
         // A request that no suspension was left to deliver ends the task as cancelled and drops its value.
-        if (must_cancel_ && outcome == state::finished && !outcome_exception()) {
+        if (take_request() && outcome == state::finished && !outcome_exception()) {
             set_outcome(std::make_exception_ptr(cancelled_error(cancel_message())));
             outcome = state::cancelled;
         }
         static_cast<loop_task*>(this)->unlink();
+        if (loop().is_watched()) [[unlikely]] tell_ended();
         complete(outcome);
         drop_reference();
     }
@@ -111,7 +125,20 @@ private:
         if (root_) std::exchange(root_, {}).destroy();
     }
 
+    [[nodiscard]] step_source source() const noexcept override {
+        return {const_cast<task_base*>(this), detail::promise_base::of(root_).where};
+    }
+
+    void tell_started() noexcept {
+        watch();
+        loop().tell_instruments([this](instrument& each) { each.task_started(*this); });
+    }
+    void tell_ended() noexcept {
+        loop().tell_instruments([this](instrument& each) { each.task_ended(*this); });
+    }
+
     std::uint64_t number_;
+    std::uint64_t parent_number_ = 0;
     std::unique_ptr<std::string> name_;  // null for "Task-N": most tasks have no other
 };
 

@@ -3,7 +3,7 @@
 
 // core/waiter.hpp: one suspended coroutine: how it is woken, and how its wait is cancelled.
 // A waiter lives inside an awaiter, and so in the frame of the coroutine that waits: waiting allocates
-// nothing and cancelling unlinks one node. The task's side of the same matter, task_context, stands here too.
+// nothing and cancelling unlinks one node. The task's side of the same matter is core/task_context.hpp.
 //
 // Rules. Waking schedules the coroutine and never resumes it inline. A wait is cancelled by its task and only
 // while it has not been woken; a task that is cancelled between the wake-up and the resumption sets
@@ -11,24 +11,21 @@
 // it and put the cancellation off to the next suspension (postpone_cancellation).
 
 #include <coroutine>
+#include <source_location>
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
-#include <aioxx/base/contract.hpp>
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/intrusive_list.hpp>
 #include <aioxx/core/event_loop.hpp>
 #include <aioxx/core/ready_queue.hpp>
+#include <aioxx/core/task_context.hpp>
 
 namespace aioxx {
 
-class waiter;
 struct wait_tag;
-
-namespace detail {
-struct promise_base;
-}
 
 /// Something in a wait list that is scheduled when its turn has come: a suspended coroutine or a callback.
 class wait_node : public ready_node, public list_node<wait_tag> {
@@ -39,69 +36,6 @@ protected:
 
 /// FIFO of those who wait for the same thing.
 using wait_list = intrusive_list<wait_node, wait_tag>;
-
-/// What the coroutines of one task share: where it goes on, and the cancellations requested of it.
-///
-/// Counting as in asyncio: cancel() adds a request, uncancel() takes one back, each request is delivered once
-/// as cancelled_error at a suspension.
-class task_context {
-public:
-    /// Requests outstanding (asyncio: Task.cancelling).
-    [[nodiscard]] int cancelling() const noexcept { return requests_; }
-
-    /// Requests outstanding that were already delivered: what a scope that will cancel its own task remembers,
-    /// to know at its end whether somebody else cancelled it as well.
-    [[nodiscard]] int delivered() const noexcept { return requests_ - (must_cancel_ ? 1 : 0); }
-
-    /// Takes one request back; at zero one that is not delivered yet is forgotten. Returns: what is left.
-    int uncancel() noexcept {
-        if (requests_ > 0) --requests_;
-        if (requests_ == 0) must_cancel_ = false;
-        return requests_;
-    }
-
-    /// Takes back the request that a scope made, which remembered delivered() at its start, delivered or not.
-    /// Returns: whether somebody else has requested a cancellation since then.
-    bool take_back(int remembered) noexcept {
-        if (uncancel() > remembered) return true;
-        must_cancel_ = false;
-        return false;
-    }
-
-    /// What it waits for now, or null while it runs or is scheduled.
-    [[nodiscard]] const char* waits_for() const noexcept;
-
-protected:
-    explicit task_context(std::coroutine_handle<> root) noexcept : root_(root) {}
-    ~task_context() = default;
-
-    /// Adds a request and delivers it to the present wait, or leaves it for the next suspension.
-    void request_cancel(std::string message) noexcept;
-
-    /// Runs the coroutine from a point until it suspends or ends. A coroutine that ends names the one that
-    /// awaits it, which is resumed from here: the stack stays flat however long the chain, with any compiler.
-    void resume(event_loop& loop, std::coroutine_handle<> point);
-
-    /// The root coroutine has ended.
-    virtual void finish() = 0;
-
-    [[nodiscard]] const std::string& cancel_message() const noexcept { return message_; }
-
-    /// The coroutines are about to be destroyed where they stand: there is no wait to cancel any more.
-    void forget_wait() noexcept { waiter_ = nullptr; }
-
-    std::coroutine_handle<> root_;
-    bool must_cancel_ = false;  // a request that the next suspension throws
-
-private:
-    friend class waiter;
-    friend struct detail::promise_base;
-
-    std::coroutine_handle<> next_;  // who awaited the coroutine that just ended
-    waiter* waiter_ = nullptr;      // where it is suspended; null while it runs
-    int requests_ = 0;
-    std::string message_;  // of the latest request
-};
 
 /// Base of awaiters that suspend.
 ///
@@ -129,12 +63,11 @@ public:
         phase_ = phase::idle;
         if (task_ == nullptr) return coroutine_.resume();
         task_->waiter_ = nullptr;
-        if (task_->must_cancel_) {
-            task_->must_cancel_ = false;
-            cancelled_ = true;
-        }
+        if (task_->attention_ != 0 && task_->take_request()) [[unlikely]] cancelled_ = true;
         task_->resume(*loop_, coroutine_);
     }
+
+    [[nodiscard]] step_source source() const noexcept override;
 
 protected:
     waiter() = default;
@@ -175,12 +108,14 @@ protected:
     }
 
     /// The message of the request that cancelled the wait.
-    [[nodiscard]] std::string cancel_message() const { return task_ != nullptr ? task_->message_ : std::string(); }
+    [[nodiscard]] std::string cancel_message() const {
+        return task_ != nullptr ? task_->cancel_message() : std::string();
+    }
 
     /// The operation finished in spite of the cancellation: the task's next suspension throws instead.
     void postpone_cancellation() noexcept {
         cancelled_ = false;
-        if (task_ != nullptr) task_->must_cancel_ = true;
+        if (task_ != nullptr) task_->set(task_context::attention::request);
     }
 
 private:
@@ -195,10 +130,7 @@ private:
         cancelled_ = false;
         if (task_ == nullptr) return;
         task_->waiter_ = this;
-        if (task_->must_cancel_) [[unlikely]] {
-            task_->must_cancel_ = false;
-            cancel_wait();
-        }
+        if (task_->attention_ != 0) [[unlikely]] task_->attend_suspension();
     }
 
     std::coroutine_handle<> coroutine_;
@@ -214,21 +146,54 @@ inline const char* task_context::waits_for() const noexcept {
     return waiter_ != nullptr && waiter_->is_waiting() ? waiter_->waits_for() : nullptr;
 }
 
-inline void task_context::request_cancel(std::string message) noexcept {
+inline void task_context::request_cancel(std::string message, const cancel_region* origin) noexcept {
+    if (cancel_region* shield = cancel_region::shield_between(region_, origin)) {
+        return shield->hold_back(std::move(message));
+    }
     ++requests_;
-    message_ = std::move(message);
+    set_message(std::move(message));
     if (waiter_ != nullptr && waiter_->is_waiting()) {
         waiter_->cancel_wait();
     } else {
-        must_cancel_ = true;
+        set(attention::request);
     }
 }
 
+inline void task_context::region_cancelled(const std::string& message) noexcept {
+    set_message(message);
+    set(attention::region);
+    if (waiter_ != nullptr && waiter_->is_waiting()) waiter_->cancel_wait();
+}
+
+inline std::vector<std::source_location> task_context::stack() const {
+    std::vector<std::source_location> points;
+    if (waiter_ == nullptr) return points;
+    for (std::coroutine_handle<> each = waiter_->coroutine_; each;) {
+        const detail::promise_base& promise = detail::promise_base::of(each);
+        points.push_back(promise.where);
+        each = promise.continuation;
+    }
+    return points;
+}
+
+inline step_source waiter::source() const noexcept {
+    if (task_ == nullptr) return {};
+    return {task_, detail::promise_base::of(coroutine_).where};
+}
+
+inline void task_context::attend_suspension() {
+    waiter& suspended = *waiter_;
+    if (has(attention::instrument)) {
+        suspended.loop()->tell_instruments([this](instrument& each) { each.task_suspends(*this); });
+    }
+    if ((take_request() || has(attention::region)) && suspended.is_waiting()) suspended.cancel_wait();
+}
+
 inline void task_context::resume(event_loop& loop, std::coroutine_handle<> point) {
-    task_context* former = loop.exchange_current_task(this);
+    loop_task* former = loop.exchange_current(this);
     point.resume();
     while (next_) std::exchange(next_, {}).resume();
-    loop.exchange_current_task(former);
+    loop.exchange_current(former);
     if (root_.done()) finish();
 }
 

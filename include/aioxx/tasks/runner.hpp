@@ -14,7 +14,9 @@
 
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/pinned.hpp>
+#include <aioxx/base/scope_exit.hpp>
 #include <aioxx/core/asio_backend.hpp>
+#include <aioxx/core/context_var.hpp>
 #include <aioxx/core/event_loop.hpp>
 #include <aioxx/core/task.hpp>
 #include <aioxx/tasks/run_until_complete.hpp>
@@ -75,6 +77,12 @@ private:
 
 }  // namespace detail
 
+/// How a runner is made.
+struct runner_options {
+    bool debug = false;  ///< event_loop::set_debug
+    duration shutdown_timeout = std::chrono::seconds(30);  ///< for tasks and resources to end in close(), at most
+};
+
 /// Runs coroutines on a loop of its own, one after the other, and shuts the loop down in order.
 ///
 /// Ctrl-C: the first one cancels the main task; when it then ends cancelled, run throws interrupted_error, and when
@@ -87,16 +95,17 @@ private:
 ///     int second = runner.run(two());
 class runner : pinned {
 public:
-    /// What close() waits for tasks and resources to end, at most.
-    static constexpr std::chrono::seconds default_shutdown_timeout{30};
-
-    runner() : runner(std::make_unique<asio_backend>()) {}
+    explicit runner(runner_options options = {}) : runner(std::make_unique<asio_backend>(), options) {}
 
     /// Runs on the user's context. Requires: it outlives the runner, and one thread runs it.
-    explicit runner(asio::io_context& context) : runner(std::make_unique<asio_backend>(context)) {}
+    explicit runner(asio::io_context& context, runner_options options = {})
+        : runner(std::make_unique<asio_backend>(context), options) {}
 
     /// Runs on any backend.
-    explicit runner(std::unique_ptr<backend> system) : loop_(std::move(system)) {}
+    explicit runner(std::unique_ptr<backend> system, runner_options options = {})
+        : loop_(std::move(system)), shutdown_timeout_(options.shutdown_timeout), values_(copy_context()) {
+        loop_.set_debug(options.debug);
+    }
 
     /// Closes; errors go to the exception handler.
     ~runner() {
@@ -109,11 +118,20 @@ public:
     ///
     /// Errors: invalid_state_error when a loop is already running in this thread, when the runner is closed, or
     /// when the loop was stopped; interrupted_error after Ctrl-C.
+    /// Context variables that it sets keep their values for the next run; the first one starts with those of the place
+    /// where the runner was made.
     template <class T>
     T run(coro<T> main) {
+        return run(std::move(main), values_);
+    }
+
+    /// The same with other context variables.
+    template <class T>
+    T run(coro<T> main, context& values) {
         detail::require_not_running(loop_, "run");
-        task<T> running = create_task(loop_, std::move(main));
+        task<T> running = create_task(loop_, std::move(main), {.values = &values});
         const detail::interrupt_guard guard(loop_, state_ptr<task_base>(running.shared_state().get()));
+        const scope_exit keep([&] { values = running.shared_state()->values(); });
         detail::run_until_done(loop_, *running.shared_state());
         if (guard.caused_cancellation()) throw interrupted_error();
         return detail::take_outcome(*running.shared_state());
@@ -122,10 +140,13 @@ public:
     /// Ends everything: tasks are cancelled and awaited, then transports and other resources are aborted and
     /// waited for, then the loop is closed. Idempotent.
     ///
-    /// Parameters: `timeout` of all that together; what has not ended by then is reported to the exception
-    /// handler and destroyed where it stands.
+    /// What has not ended within the shutdown_timeout of the options is reported to the exception handler and
+    /// destroyed where it stands.
     /// Errors: invalid_state_error when a loop is running in this thread.
-    void close(duration timeout = default_shutdown_timeout) {
+    void close() { close(shutdown_timeout_); }
+
+    /// The same with another limit.
+    void close(duration timeout) {
         if (loop_.is_closed()) return;
         shut_down(loop_, timeout);
         loop_.close();
@@ -133,6 +154,8 @@ public:
 
 private:
     event_loop loop_;
+    duration shutdown_timeout_;
+    context values_;
 };
 
 /// Runs a coroutine on a new loop and shuts the loop down (asyncio: run). The entry point of most programs.
@@ -141,11 +164,12 @@ private:
 /// Example:
 ///     int main() { return aioxx::run(serve()); }
 template <class T>
-T run(coro<T> main) {
+T run(coro<T> main, runner_options options = {}) {
     if (detail::running_loop != nullptr) {
+        main.close();
         throw invalid_state_error("run: an event loop is already running in this thread");
     }
-    runner once;
+    runner once(options);
     return once.run(std::move(main));
 }
 

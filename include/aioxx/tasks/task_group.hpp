@@ -7,14 +7,16 @@
 #include <coroutine>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/intrusive_list.hpp>
-#include <aioxx/base/pinned.hpp>
 #include <aioxx/base/result.hpp>
+#include <aioxx/base/scope_exit.hpp>
+#include <aioxx/core/cancellation.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/frame_pool.hpp>
 #include <aioxx/core/future.hpp>
@@ -33,7 +35,7 @@ namespace detail {
 class group_child : public wait_node, public list_node<task_group_tag>, public pool_allocated {
 public:
     virtual ~group_child() = default;
-    [[nodiscard]] virtual future_base& awaited() const noexcept = 0;
+    [[nodiscard]] virtual task_base& awaited() const noexcept = 0;
     [[nodiscard]] virtual std::exception_ptr failure() const noexcept = 0;
 
 protected:
@@ -51,7 +53,7 @@ public:
     group_child_of(task_group& group, state_ptr<task_state<T>> state) noexcept
         : group_child(group), state_(std::move(state)) {}
 
-    [[nodiscard]] future_base& awaited() const noexcept override { return *state_; }
+    [[nodiscard]] task_base& awaited() const noexcept override { return *state_; }
     [[nodiscard]] std::exception_ptr failure() const noexcept override {
         return state_->cancelled() ? nullptr : state_->outcome.exception();
     }
@@ -66,24 +68,35 @@ using group_body_t = std::invoke_result_t<Body&, task_group&>;
 }  // namespace detail
 
 /// The tasks of one with_task_group block. Asyncio: TaskGroup.
-class task_group : pinned {
+class task_group : private region_group {
 public:
     ~task_group() {
-        while (detail::group_child* child = children_.pop_front()) delete child;
+        while (detail::group_child* child = children_.pop_front()) {
+            if (child->awaited().region() == region_) child->awaited().set_region(nullptr);
+            delete child;
+        }
     }
 
     /// Starts a coroutine as a task of the group. Children may do so too, as long as the group has tasks.
     ///
     /// Errors: invalid_state_error when the group has ended or is being cancelled; the coroutine is not run then.
     template <class T>
-    task<T> create_task(coro<T> coroutine, std::string name = {}) {
+    task<T> create_task(coro<T> coroutine, const task_options& options) {
+        const scope_exit refused([&coroutine] { coroutine.close(); });
         if (aborting_) throw invalid_state_error("create_task: the task group is shutting down");
         if (exiting_ && children_.empty()) throw invalid_state_error("create_task: the task group has ended");
-        task<T> started = aioxx::create_task(parent_.loop(), std::move(coroutine), std::move(name));
+        task<T> started = detail::start_task(parent_.loop(), std::move(coroutine), options, region_);
         auto* child = new detail::group_child_of<T>(*this, started.shared_state());
         children_.push_back(*child);
-        child->awaited().add_waiter(*child);
+        child->awaited().notify(*child);
+        // Started eagerly, it may have cancelled the group before it was one of its tasks.
+        if (aborting_) started.cancel();
         return started;
+    }
+    /// Likewise, with just a name for reports.
+    template <class T>
+    task<T> create_task(coro<T> coroutine, std::string_view name = {}) {
+        return create_task(std::move(coroutine), task_options{.name = name});
     }
 
     /// Cancels the tasks and the block. The block then ends without an error, unless there is another reason for
@@ -107,12 +120,13 @@ private:
             group_.join_ = this;
             this->suspend(coroutine);
         }
-        void await_resume() {
-            group_.join_ = nullptr;
-            if (this->cancelled()) group_.cancelled(std::make_exception_ptr(cancelled_error(this->cancel_message())));
-        }
+        void await_resume() { group_.join_ = nullptr; }
 
     private:
+        // Notes the cancellation and waits on: no child is left behind.
+        void cancel_wait() noexcept override {
+            group_.cancelled(std::make_exception_ptr(cancelled_error(this->cancel_message())));
+        }
         const char* waits_for() const noexcept override { return "task group"; }
 
         task_group& group_;
@@ -124,7 +138,9 @@ private:
         return *task;
     }
 
-    task_group() : parent_(require_task()), remembered_(parent_.delivered()) {}
+    task_group() : parent_(require_task()), remembered_(parent_.delivered()), region_(parent_.region()) {
+        if (region_ != nullptr) region_->attach(*this);
+    }
 
     void child_ended(detail::group_child& child) {
         const std::exception_ptr failure = child.failure();
@@ -142,7 +158,14 @@ private:
         abort();
         if (exiting_) return;
         cancelled_parent_ = true;
-        parent_.cancel();
+        parent_.request_cancel({}, region_);
+    }
+
+    // The region in which it was opened was cancelled, and with it the children.
+    void region_cancelled(const cancel_region& region, const std::string& message) noexcept override {
+        for (auto* child = children_.front(); child != nullptr; child = children_.next(*child)) {
+            if (child->awaited().region() == &region) child->awaited().region_cancelled(message);
+        }
     }
 
     void abort() {
@@ -181,6 +204,7 @@ private:
 
     task_base& parent_;
     const int remembered_;
+    cancel_region* const region_;  // in which it was opened; its tasks lie in it
     intrusive_list<detail::group_child, task_group_tag> children_;
     std::vector<std::exception_ptr> errors_;
     std::exception_ptr body_error_;
@@ -225,7 +249,7 @@ detail::group_body_t<Body> with_task_group(Body body) {
         outcome.set_exception(std::current_exception());
     }
     group.body_ended(outcome.exception());
-    while (!group.children_.empty()) co_await task_group::join(group);
+    if (!group.children_.empty()) co_await task_group::join(group);
     group.finish();
     if constexpr (!std::is_void_v<value_type>) co_return outcome.take_value();
 }

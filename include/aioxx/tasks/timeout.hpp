@@ -88,7 +88,7 @@ private:
         explicit timer(timeout_scope& owner) noexcept : owner_(owner) {}
         void run() override {
             owner_.state_ = state::expiring;
-            owner_.task_->cancel();
+            owner_.task_->request_cancel({}, owner_.region_);
         }
 
     private:
@@ -102,6 +102,7 @@ private:
         task_ = current_task();
         if (task_ == nullptr) throw invalid_state_error("run: a timeout needs a task to cancel, and there is none");
         remembered_ = task_->delivered();
+        region_ = task_->region();
         state_ = state::active;
         arm();
     }
@@ -131,6 +132,7 @@ private:
     std::optional<time_point> when_;
     task_base* task_ = nullptr;
     int remembered_ = 0;
+    const cancel_region* region_ = nullptr;  // that it was entered in: a shield within it holds the deadline off
     state state_ = state::created;
     timer timer_{*this};
 };
