@@ -29,3 +29,10 @@
 #define AIOXX_CHECKS 1
 #endif
 #endif
+
+// AIOXX_COLD: marks functions that only errors lead to, so that they are kept out of line and out of the way.
+#if defined(__GNUC__)
+#define AIOXX_COLD [[gnu::cold, gnu::noinline]]
+#else
+#define AIOXX_COLD
+#endif

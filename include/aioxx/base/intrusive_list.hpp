@@ -25,18 +25,18 @@ public:
         if (next_ == nullptr) return;
         next_->previous_ = previous_;
         previous_->next_ = next_;
-        next_ = previous_ = nullptr;
+        next_ = nullptr;
     }
 
 protected:
-    list_node() = default;
+    list_node() noexcept {}  // leaves previous_ alone
     ~list_node() { unlink(); }
 
 private:
     template <class, class>
     friend class intrusive_list;
     list_node* next_ = nullptr;
-    list_node* previous_ = nullptr;
+    list_node* previous_;  // means nothing unless it is linked
 };
 
 /// FIFO of elements that inherit list_node<Tag>. Does not own them.
@@ -48,7 +48,7 @@ public:
     intrusive_list() { root_.next_ = root_.previous_ = &root_; }
     ~intrusive_list() {
         clear();
-        root_.next_ = root_.previous_ = nullptr;
+        root_.next_ = nullptr;
     }
 
     [[nodiscard]] bool empty() const noexcept { return root_.next_ == &root_; }
@@ -61,9 +61,12 @@ public:
 
     /// Takes the oldest element out and returns it, or null.
     T* pop_front() noexcept {
-        T* element = front();
-        if (element != nullptr) static_cast<list_node<Tag>*>(element)->unlink();
-        return element;
+        list_node<Tag>* const first = root_.next_;
+        if (first == &root_) return nullptr;
+        root_.next_ = first->next_;
+        root_.next_->previous_ = &root_;
+        first->next_ = nullptr;
+        return static_cast<T*>(first);
     }
 
     /// The element after this one, or null.

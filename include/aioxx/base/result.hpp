@@ -93,7 +93,7 @@ public:
     void reset() noexcept {
         if (state_ == state::value) {
             std::destroy_at(std::addressof(value_));
-        } else if (state_ == state::exception) {
+        } else if (state_ == state::exception) [[unlikely]] {
             std::destroy_at(&exception_);
         }
         state_ = state::empty;
@@ -103,7 +103,7 @@ private:
     enum class state : unsigned char { empty, value, exception };
 
     void take(result& other) {
-        if (other.state_ == state::value) {
+        if (other.state_ == state::value) [[likely]] {
             ::new (static_cast<void*>(std::addressof(value_))) stored(std::move(other.value_));
         } else if (other.state_ == state::exception) {
             std::construct_at(&exception_, std::move(other.exception_));

@@ -3,6 +3,7 @@
 
 // core/current.hpp: the running loop of this thread. The only global mutable state of the library.
 
+#include <aioxx/base/config.hpp>
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/pinned.hpp>
 
@@ -24,15 +25,17 @@ private:
     event_loop* former_;
 };
 
+[[noreturn]] AIOXX_COLD inline void throw_no_running_loop() {
+    throw invalid_state_error("no running loop: call this from a coroutine or callback that a loop runs");
+}
+
 }  // namespace detail
 
 /// The loop that runs the calling code.
 ///
 /// Errors: invalid_state_error outside of a callback or coroutine of a loop (asyncio: get_running_loop).
 [[nodiscard]] inline event_loop& get_running_loop() {
-    if (detail::running_loop == nullptr) {
-        throw invalid_state_error("no running loop: call this from a coroutine or callback that a loop runs");
-    }
+    if (detail::running_loop == nullptr) [[unlikely]] detail::throw_no_running_loop();
     return *detail::running_loop;
 }
 

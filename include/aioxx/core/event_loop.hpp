@@ -25,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include <aioxx/base/config.hpp>
 #include <aioxx/base/function.hpp>
 #include <aioxx/base/intrusive_list.hpp>
 #include <aioxx/base/pinned.hpp>
@@ -330,6 +331,7 @@ public:
     /// Lets an instrument watch this loop until it dies or is unlinked.
     void add_instrument(instrument& added) {
         instruments_.push_back(added);
+        batch_is_special_ = true;
         for (auto* task = tasks_.front(); task != nullptr; task = tasks_.next(*task)) task->watch();
     }
     [[nodiscard]] bool is_watched() const noexcept { return !instruments_.empty(); }
@@ -347,19 +349,38 @@ public:
 
     /// Sets what rearranges each batch of more than one before it runs; an empty one keeps it first come first
     /// served. For tests that look for code which relies on the order of independent tasks.
-    void set_batch_order(batch_order order) noexcept { batch_order_ = std::move(order); }
+    void set_batch_order(batch_order order) noexcept {
+        batch_order_ = std::move(order);
+        batch_is_special_ = true;
+    }
+
+    /// Whether a task that gave way now would be the very next to run, and so need not suspend. Says no every so
+    /// often, so that the turn of a single busy task ends in time.
+    [[nodiscard]] bool may_skip_yield() noexcept {
+        if (!ready_.empty() || stopping_ || batch_is_special_ || eager_steps_ != 0) return false;
+        return ++skipped_yields_ % turn_budget::batches_between_looks != 0;
+    }
+
+    /// Runs the first step of an eager task, inside of another step.
+    template <class Function>
+    void run_eagerly(Function&& function) {
+        ++eager_steps_;
+        const scope_exit ended([this] { --eager_steps_; });
+        function();
+    }
 
     /// Errors: invalid_state_error naming the operation, when the loop is closed.
     void require_open(const char* operation) const {
-        if (closed_) throw invalid_state_error(std::string(operation) + ": the event loop is closed");
+        if (closed_) [[unlikely]] throw_closed(operation);
     }
 
     /// In debug mode: errors: invalid_state_error naming the operation, when another thread runs the loop.
     void require_own_thread(const char* operation) const {
-        if (!debug() || thread_ == std::thread::id() || thread_ == std::this_thread::get_id()) return;
-        throw invalid_state_error(std::string(operation) +
-                                  ": called from another thread than the event loop's; use call_soon_threadsafe");
+        if (debug()) [[unlikely]] check_thread(operation);
     }
+
+    /// Whether create_task has to look closer: the loop is closed, has a task factory, or is in debug mode.
+    [[nodiscard]] bool looks_at_new_tasks() const noexcept { return closed_ || task_factory_ || debug(); }
 
     /// Runs a function; what it throws goes to the exception handler under this message.
     template <class Function>
@@ -386,6 +407,16 @@ private:
         time_point began_{};
         std::string task_;  // its name; empty for a callback
     };
+
+    AIOXX_COLD void check_thread(const char* operation) const {
+        if (thread_ == std::thread::id() || thread_ == std::this_thread::get_id()) return;
+        throw invalid_state_error(std::string(operation) +
+                                  ": called from another thread than the event loop's; use call_soon_threadsafe");
+    }
+
+    [[noreturn]] AIOXX_COLD static void throw_closed(const char* operation) {
+        throw invalid_state_error(std::string(operation) + ": the event loop is closed");
+    }
 
     detail::callback_node& make_callback(function<void()> callback, const char* operation, std::source_location where) {
         require_open(operation);
@@ -429,8 +460,7 @@ private:
 
     void end_turn();
     void run_batch();
-    void run_node(ready_node& node) noexcept;
-    void run_watched(ready_node& node) noexcept;
+    void run_special_batch() noexcept;
     void flush_all();
     void arm_next();
 
@@ -480,6 +510,9 @@ private:
     turn_budget budget_;
     intrusive_list<instrument, instrument_tag> instruments_;
     batch_order batch_order_;
+    bool batch_is_special_ = false;  // somebody watches, or changes the order
+    unsigned skipped_yields_ = 0;
+    unsigned eager_steps_ = 0;  // that run inside of other steps now
     task_factory task_factory_;
     std::unique_ptr<slow_step_report> slow_steps_;  // in debug mode
     duration slow_callback_duration_ = std::chrono::milliseconds(100);
@@ -539,26 +572,30 @@ inline void event_loop::slow_step_report::step_ended(const step_source& source) 
                                   nullptr, std::move(where)});
 }
 
+// The loop over the nodes is inside of the try block, which so costs nothing for each of them.
 inline void event_loop::run_batch() {
     ready_.begin_batch();
-    if (batch_order_) [[unlikely]] ready_.rearrange(batch_order_);
-    while (ready_node* node = ready_.next()) run_node(*node);
-}
-
-inline void event_loop::run_node(ready_node& node) noexcept {
-    if (is_watched()) [[unlikely]] return run_watched(node);
-    try {
-        node.run();
-    } catch (...) {
-        call_exception_handler({"exception in a callback", std::current_exception(), {}});
+    if (batch_is_special_) [[unlikely]] return run_special_batch();
+    for (;;) {
+        try {
+            while (ready_node* node = ready_.next()) node->run();
+            return;
+        } catch (...) {
+            call_exception_handler({"exception in a callback", std::current_exception(), {}});
+        }
     }
 }
 
-inline void event_loop::run_watched(ready_node& node) noexcept {
-    const step_source source = node.source();
-    tell_instruments([&](instrument& each) { each.step_begins(source); });
-    guarded([&] { node.run(); }, "exception in a callback");
-    tell_instruments([&](instrument& each) { each.step_ended(source); });
+// With instruments, or in another order.
+inline void event_loop::run_special_batch() noexcept {
+    if (batch_order_) guarded([this] { ready_.rearrange(batch_order_); }, "exception in the order of a batch");
+    while (ready_node* node = ready_.next()) {
+        const step_source source = node->source();
+        tell_instruments([&](instrument& each) { each.step_begins(source); });
+        guarded([&] { node->run(); }, "exception in a callback");
+        tell_instruments([&](instrument& each) { each.step_ended(source); });
+    }
+    batch_is_special_ = is_watched() || batch_order_;
 }
 
 inline void event_loop::flush_all() {
@@ -570,19 +607,20 @@ inline void event_loop::flush_all() {
 }
 
 inline void event_loop::end_turn() {
-    time_point deadline{};
-    for (int batches = 0; batches < budget_.batches && !(stopping_ && batches > 0); ++batches) {
-        if (batches % turn_budget::batches_between_looks == turn_budget::batches_between_looks - 1) {
-            const time_point now = time();
-            if (deadline == time_point{}) deadline = add_saturated(now, budget_.time);
-            if (now > deadline) break;
-        }
-        if (ready_.empty()) {
-            if (flushes_.empty()) break;
+    time_point over{};  // not known before the first look at the clock
+    for (int left = budget_.batches; left > 0;) {
+        if (!ready_.empty()) {
+            run_batch();
+        } else if (!flushes_.empty()) {
             flush_all();
         } else {
-            run_batch();
+            break;
         }
+        if (stopping_) break;
+        if (--left % turn_budget::batches_between_looks != 0) continue;
+        const time_point now = time();
+        if (over == time_point{}) over = add_saturated(now, budget_.time);
+        if (now > over) break;
     }
     // A flush may write, and a write may ask for a flush: a second pass at most, the rest has its own turn.
     if (!flushes_.empty()) flush_all();

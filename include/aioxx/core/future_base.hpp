@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include <aioxx/base/config.hpp>
 #include <aioxx/base/function.hpp>
 #include <aioxx/base/pinned.hpp>
 #include <aioxx/base/result.hpp>
@@ -53,7 +54,7 @@ public:
 
     /// Errors: invalid_state_error in a task of another loop, which could never be woken.
     void require_awaitable_here() const {
-        if (loop_ != detail::running_loop) throw invalid_state_error(describe() + " belongs to another event loop");
+        if (loop_ != detail::running_loop) [[unlikely]] throw_foreign();
     }
 
     /// Whoever sees the outcome calls this, so that an error is not reported as unseen.
@@ -85,6 +86,10 @@ protected:
     }
 
 private:
+    [[noreturn]] AIOXX_COLD void throw_foreign() const {
+        throw invalid_state_error(describe() + " belongs to another event loop");
+    }
+
     void report_unseen_error() noexcept {
         if (retrieved_ || state_ != state::finished) return;
         if (std::exception_ptr exception = outcome_exception()) {

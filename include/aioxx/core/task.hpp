@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include <aioxx/base/config.hpp>
 #include <aioxx/base/scope_exit.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/current.hpp>
@@ -63,14 +64,25 @@ public:
 
 namespace detail {
 
+AIOXX_COLD inline void look_at_new_task(event_loop& loop, task_options& options) {
+    loop.require_open("create_task");
+    loop.require_own_thread("create_task");
+    if (task_factory& factory = loop.get_task_factory()) factory(options);
+}
+
+[[noreturn]] AIOXX_COLD inline void throw_no_coroutine() {
+    throw std::invalid_argument("create_task: the coroutine was already awaited or moved from");
+}
+
 // What all forms of create_task do. Parameters: `region` that the task lies in from the start, or null.
 template <class T>
 task<T> start_task(event_loop& loop, coro<T>&& coroutine, task_options options, cancel_region* region = nullptr) {
-    const scope_exit refused([&coroutine] { coroutine.close(); });
-    loop.require_open("create_task");
-    loop.require_own_thread("create_task");
-    if (!coroutine) throw std::invalid_argument("create_task: the coroutine was already awaited or moved from");
-    if (task_factory& factory = loop.get_task_factory()) [[unlikely]] factory(options);
+    if (loop.looks_at_new_tasks()) [[unlikely]] {
+        scope_exit refused([&coroutine] { coroutine.close(); });
+        look_at_new_task(loop, options);
+        refused.release();
+    }
+    if (!coroutine) [[unlikely]] throw_no_coroutine();
     task<T> started(state_ptr(new task_state<T>(loop, coroutine.release(), options)));
     if (region != nullptr) started.shared_state()->set_region(region);
     started.shared_state()->start(options.eager_start);

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include <aioxx/base/config.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/future_base.hpp>
 #include <aioxx/core/waiter.hpp>
@@ -25,7 +26,7 @@ public:
     /// Its name: the given one or "Task-N" with the loop's own count (asyncio: get_name).
     [[nodiscard]] std::string name() const override { return name_ ? *name_ : "Task-" + std::to_string(number_); }
     /// Parameters: `name` empty goes back to "Task-N".
-    void set_name(std::string_view name) { name_ = name.empty() ? nullptr : std::make_unique<std::string>(name); }
+    AIOXX_COLD void set_name(std::string_view name) { name_ = name.empty() ? nullptr : std::make_unique<std::string>(name); }
     /// Counts the tasks of a loop, from 1.
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
     /// The number of the task that started it; 0 when no task did.
@@ -44,7 +45,7 @@ public:
     /// Errors: invalid_state_error in a task that could never be woken: of another loop, or this one.
     void require_awaitable_here() const {
         future_base::require_awaitable_here();
-        if (loop().current() == this) throw invalid_state_error(name() + " cannot await itself");
+        if (loop().current() == this) [[unlikely]] throw_awaits_itself();
     }
 
     [[nodiscard]] std::string describe() const override {
@@ -63,7 +64,7 @@ public:
         loop().attach(*this);
         if (loop().is_watched()) [[unlikely]] tell_started();
         if (eagerly && detail::running_loop == &loop()) {
-            run();
+            loop().run_eagerly([this] { run(); });
         } else {
             loop().schedule(*this);
         }
@@ -73,7 +74,7 @@ protected:
     task_base(event_loop& loop, std::coroutine_handle<> root, const task_options& options)
         : future_base(loop), task_context(root), number_(loop.next_task_number()) {
         if (loop.current() != nullptr) parent_number_ = static_cast<task_base*>(loop.current())->number_;
-        if (!options.name.empty()) set_name(options.name);
+        if (!options.name.empty()) [[unlikely]] set_name(options.name);
         values() = options.values != nullptr ? *options.values : detail::current_context();
     }
     ~task_base() override {
@@ -86,6 +87,10 @@ protected:
     virtual void set_outcome(std::exception_ptr exception) noexcept = 0;
 
 private:
+    [[noreturn]] AIOXX_COLD void throw_awaits_itself() const {
+        throw invalid_state_error(name() + " cannot await itself");
+    }
+
     [[nodiscard]] bool is_linked_ready() const noexcept { return static_cast<const ready_node*>(this)->is_linked(); }
 
     // The first step.
@@ -129,11 +134,11 @@ private:
         return {const_cast<task_base*>(this), detail::promise_base::of(root_).where};
     }
 
-    void tell_started() noexcept {
+    AIOXX_COLD void tell_started() noexcept {
         watch();
         loop().tell_instruments([this](instrument& each) { each.task_started(*this); });
     }
-    void tell_ended() noexcept {
+    AIOXX_COLD void tell_ended() noexcept {
         loop().tell_instruments([this](instrument& each) { each.task_ended(*this); });
     }
 

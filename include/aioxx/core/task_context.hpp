@@ -60,6 +60,9 @@ public:
         return has(attention::request) || has(attention::region);
     }
 
+    /// Whether its next suspension is nothing but that: no cancellation is pending and nobody watches.
+    [[nodiscard]] bool suspends_freely() const noexcept { return attention_ == 0; }
+
     /// The innermost region that it is in, or null.
     [[nodiscard]] cancel_region* region() const noexcept { return region_; }
 

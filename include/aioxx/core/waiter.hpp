@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include <aioxx/base/config.hpp>
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/intrusive_list.hpp>
 #include <aioxx/core/event_loop.hpp>
@@ -55,7 +56,7 @@ public:
     }
     /// Whether the wait was cancelled, or its task was after the wake-up.
     [[nodiscard]] bool cancelled() const noexcept { return cancelled_; }
-    /// The loop that it waits on, or waited on last; null before.
+    /// The loop that it waits on, or waited on last. Requires: it has waited.
     [[nodiscard]] event_loop* loop() const noexcept { return loop_; }
 
     /// Resumes the coroutine. Called by the loop.
@@ -70,7 +71,7 @@ public:
     [[nodiscard]] step_source source() const noexcept override;
 
 protected:
-    waiter() = default;
+    waiter() noexcept {}  // leaves the members without an initial value alone
     ~waiter() = default;
 
     /// Makes the coroutine wait: the last thing in await_suspend. Delivers a cancellation that is pending already,
@@ -102,9 +103,7 @@ protected:
 
     /// Throws cancelled_error with the request's message when cancelled().
     void throw_if_cancelled() const {
-        if (cancelled_) [[unlikely]] {
-            throw cancelled_error(cancel_message());
-        }
+        if (cancelled_) [[unlikely]] throw_cancelled();
     }
 
     /// The message of the request that cancelled the wait.
@@ -133,9 +132,12 @@ private:
         if (task_->attention_ != 0) [[unlikely]] task_->attend_suspension();
     }
 
+    [[noreturn]] AIOXX_COLD void throw_cancelled() const { throw cancelled_error(cancel_message()); }
+
+    // These three mean something from the first suspension on.
     std::coroutine_handle<> coroutine_;
-    task_context* task_ = nullptr;  // null in a coroutine of a foreign type
-    event_loop* loop_ = nullptr;
+    task_context* task_;  // null in a coroutine of a foreign type
+    event_loop* loop_;
     phase phase_ = phase::idle;
     bool cancelled_ = false;
 };

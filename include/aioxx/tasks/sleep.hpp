@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <coroutine>
+#include <memory>
+#include <type_traits>
 #include <utility>
 
 #include <aioxx/core/clock.hpp>
@@ -18,26 +20,29 @@ namespace aioxx {
 namespace detail {
 
 // The timer is part of the awaiter and resumes the coroutine itself: nothing is allocated and nothing is
-// scheduled twice.
+// scheduled twice. Giving way needs none, so it only exists while it is armed.
 class sleep_awaiter : public waiter {
 public:
     explicit sleep_awaiter(duration delay) noexcept : delay_(delay) {}
     ~sleep_awaiter() {
-        if (loop_ != nullptr) loop_->unschedule(timer_);
+        if (timed_) end_timer();
     }
 
     static constexpr bool await_ready() noexcept { return false; }
     template <class Promise>
-    void await_suspend(std::coroutine_handle<Promise> coroutine) {
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        event_loop& loop = get_running_loop();
         if (delay_ > duration::zero()) {
-            event_loop& loop = get_running_loop();
-            loop.schedule_at(timer_, add_saturated(loop.time(), delay_));
-            loop_ = &loop;
+            start_timer(loop);
             this->suspend(coroutine);
-        } else {
-            this->suspend(coroutine);
-            this->wake();
+            return true;
         }
+        if constexpr (std::is_base_of_v<promise_base, Promise>) {
+            if (coroutine.promise().task->suspends_freely() && loop.may_skip_yield()) return false;
+        }
+        this->suspend(coroutine);
+        this->wake();
+        return true;
     }
     void await_resume() const { this->throw_if_cancelled(); }
 
@@ -46,20 +51,34 @@ private:
     public:
         explicit timer(sleep_awaiter& owner) noexcept : owner_(owner) {}
         void run() override { owner_.waiter::run(); }
+        [[nodiscard]] step_source source() const noexcept override { return owner_.waiter::source(); }
 
     private:
         sleep_awaiter& owner_;
     };
 
+    void start_timer(event_loop& loop) {
+        std::construct_at(&timer_, *this);
+        timed_ = true;
+        loop.schedule_at(timer_, add_saturated(loop.time(), delay_));
+    }
+    // Takes it out of the loop, where it may be due already.
+    void end_timer() noexcept {
+        timed_ = false;
+        std::destroy_at(&timer_);
+    }
+
     void cancel_wait() noexcept override {
-        if (loop_ != nullptr) loop_->unschedule(timer_);
+        if (timed_) end_timer();
         this->wake_cancelled();
     }
     const char* waits_for() const noexcept override { return "sleep"; }
 
     duration delay_;
-    event_loop* loop_ = nullptr;  // where the timer is armed; null when there is none
-    timer timer_{*this};
+    bool timed_ = false;  // timer_ exists
+    union {
+        timer timer_;
+    };
 };
 
 template <class T>
