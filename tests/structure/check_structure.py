@@ -67,8 +67,12 @@ NO_TEST: Dict[str, str] = {
     "base/config.hpp": "macros only",
     "base/pinned.hpp": "two deleted functions",
     "core/backend.hpp": CONTRACT,
+    "core/cancellation.hpp": "the mechanism below cancel_scope, covered by its test",
+    "core/context.hpp": "covered by the test of context_var",
     "core/future_base.hpp": "covered by the tests of future and task",
     "core/task_base.hpp": "covered by the test of task",
+    "core/task_context.hpp": "covered by the tests of waiter, task and cancel_scope",
+    "core/task_options.hpp": "a struct, covered by the test of task",
     "core/turn.hpp": "a contract and a struct, covered by the test of event_loop",
     "io/datagram_transport.hpp": CONTRACT,
     "io/process_transport.hpp": CONTRACT,
@@ -80,6 +84,7 @@ NO_TEST: Dict[str, str] = {
 NO_HEADER: Dict[str, str] = {
     "core/allocations_test.cpp": "a property of the core as a whole: the steady state allocates nothing",
     "tasks/await_stack_test.cpp": "a property of coroutines as a whole: the stack stays bounded",
+    "tasks/eager_tasks_test.cpp": "a way to start tasks that concerns task, task_group and gather",
     "websocket/proto/autobahn_test.cpp": "the public list of protocol cases",
     "websocket/proto/garbage_test.cpp": "random input to all parsers",
 }

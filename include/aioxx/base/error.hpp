@@ -116,6 +116,12 @@ public:
     queue_shut_down() : error("the queue was shut down") {}
 };
 
+/// A barrier was reset or aborted by somebody while a task waited, or is broken (asyncio: BrokenBarrierError).
+class broken_barrier_error : public error {
+public:
+    broken_barrier_error() : error("the barrier was reset or is broken") {}
+};
+
 /// A task was cancelled at its suspension point (asyncio: CancelledError).
 ///
 /// It does not derive from std::exception, so that `catch (const std::exception&)` lets it pass. A

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <concepts>
 #include <stdexcept>
+#include <string>
 
 namespace aioxx {
 
@@ -36,6 +37,14 @@ template <class Rep, class Period>
 [[nodiscard]] constexpr time_point add_saturated(time_point start, duration delay) noexcept {
     if (delay > duration::zero() && start > time_point::max() - delay) return time_point::max();
     return start + delay;
+}
+
+/// Writes a duration as seconds without needless digits: "3.2 s".
+[[nodiscard]] inline std::string to_text(duration value) {
+    std::string text = std::to_string(std::chrono::duration<double>(value).count());
+    text.erase(text.find_last_not_of('0') + 1);
+    if (text.back() == '.') text.pop_back();
+    return text + " s";
 }
 
 }  // namespace aioxx

@@ -45,7 +45,7 @@ template <class T>
 class context_var : pinned {
 public:
     /// What reset() goes back to.
-    class [[nodiscard]] token {
+    class token {
         friend class context_var;
         std::shared_ptr<const void> former;  // null: it had no value
     };

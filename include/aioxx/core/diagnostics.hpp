@@ -39,18 +39,26 @@ using exception_handler = function<void(const exception_context&)>;
     }
 }
 
+/// The name of the function at a place in the source, without signature and unnamed namespaces.
+[[nodiscard]] inline std::string_view function_name(const std::source_location& where) {
+    // What compilers give: "void f(f(int)::_Z1fi.Frame*)" for the body of a coroutine, "{anonymous}::g(int)",
+    // "int (anonymous namespace)::g(int)".
+    constexpr std::string_view unnamed = "(anonymous namespace)::";
+    std::string_view name = where.function_name();
+    if (const auto found = name.rfind(unnamed, name.find('(')); found != name.npos) name.remove_prefix(found + unnamed.size());
+    name = name.substr(0, name.find('('));
+    if (const auto blank = name.rfind(' '); blank != name.npos) name.remove_prefix(blank + 1);
+    if (const auto found = name.rfind("{anonymous}::"); found != name.npos) name.remove_prefix(found + 13);
+    return name;
+}
+
 /// The text of a place in the source, for reports: "main.cpp:12, in serve"; empty for an unknown one.
 [[nodiscard]] inline std::string describe(const std::source_location& where) {
     if (where.line() == 0) return {};
     std::string_view file = where.file_name();
     file.remove_prefix(file.rfind('/') + 1);
-    // Compilers give the whole signature, for a coroutine perhaps that of its body: "void f(f(int)::_Z1fi.Frame*)".
-    std::string_view function = where.function_name();
-    function = function.substr(0, function.find('('));
-    const auto blank = function.rfind(' ');
-    if (blank != function.npos) function.remove_prefix(blank + 1);
     std::string text = std::string(file) + ':' + std::to_string(where.line());
-    if (!function.empty()) text += ", in " + std::string(function);
+    if (const std::string_view function = function_name(where); !function.empty()) text += ", in " + std::string(function);
     return text;
 }
 

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <aioxx/base/result.hpp>
 #include <aioxx/core/current.hpp>
@@ -79,6 +80,7 @@ private:
         if (!state_->cancel(this->cancel_message())) this->wake_cancelled();
     }
     const char* waits_for() const noexcept override { return State::kind; }
+    std::vector<const future_base*> awaited() const override { return {state_.get()}; }
 
     state_ptr<State> state_;
 };

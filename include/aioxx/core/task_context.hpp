@@ -17,6 +17,7 @@
 
 namespace aioxx {
 
+class future_base;
 class waiter;
 
 namespace detail {
@@ -83,6 +84,9 @@ public:
 
     /// What it waits for now, or null while it runs or is scheduled.
     [[nodiscard]] const char* waits_for() const noexcept;
+
+    /// The tasks and futures that it waits for now.
+    [[nodiscard]] std::vector<const future_base*> awaited() const;
 
     /// Where it is suspended, the innermost coroutine first; empty while it runs.
     [[nodiscard]] std::vector<std::source_location> stack() const;

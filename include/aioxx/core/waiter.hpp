@@ -26,6 +26,7 @@
 
 namespace aioxx {
 
+class future_base;
 struct wait_tag;
 
 /// Something in a wait list that is scheduled when its turn has come: a suspended coroutine or a callback.
@@ -90,6 +91,9 @@ protected:
 
     /// What the wait is for, for reports.
     [[nodiscard]] virtual const char* waits_for() const noexcept = 0;
+
+    /// The tasks and futures that the wait is for, for reports.
+    [[nodiscard]] virtual std::vector<const future_base*> awaited() const { return {}; }
 
     /// Leaves the wait list and wakes with cancelled() set.
     void wake_cancelled() noexcept {
@@ -176,6 +180,10 @@ inline std::vector<std::source_location> task_context::stack() const {
         each = promise.continuation;
     }
     return points;
+}
+
+inline std::vector<const future_base*> task_context::awaited() const {
+    return waiter_ != nullptr && waiter_->is_waiting() ? waiter_->awaited() : std::vector<const future_base*>();
 }
 
 inline step_source waiter::source() const noexcept {

@@ -3,6 +3,8 @@
 
 // sync/lock.hpp: mutual exclusion between tasks.
 
+#include <utility>
+
 #include <aioxx/base/error.hpp>
 #include <aioxx/sync/acquire.hpp>
 #include <aioxx/sync/wait_queue.hpp>
@@ -53,6 +55,14 @@ public:
     }
 
 private:
+    friend class condition;
+
+    // Makes a task that waits for something else wait for the lock.
+    void adopt(wait_queue::entry& waiting) noexcept {
+        waiters_.adopt(waiting);
+        if (try_acquire()) waiters_.hand_over();
+    }
+
     wait_queue waiters_;
     bool locked_ = false;  // never false while somebody waits
 };

@@ -12,7 +12,9 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <string>
 
+#include <aioxx/base/config.hpp>
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/pinned.hpp>
 #include <aioxx/core/current.hpp>
@@ -37,8 +39,13 @@ public:
     /// How many things were handed over and not yet taken.
     [[nodiscard]] std::size_t handed() const noexcept { return handed_; }
 
+    /// The oldest waiter, or null: for owners that tell a waiter something before they wake it.
+    [[nodiscard]] entry* front() const noexcept;
+
     /// Gives one thing to the oldest waiter and wakes it. Returns: false when nobody waits.
     bool hand_over() noexcept;
+    /// Takes a waiter over from another queue; it waits on, as the newest of this one.
+    void adopt(entry& waiting) noexcept;
     /// Wakes everybody who waits now, in order. Gives nothing.
     void wake_all() noexcept;
     /// Takes back what was handed over and not yet taken: those waiters resume without it.
@@ -59,25 +66,31 @@ public:
     /// Errors: invalid_state_error when tasks of another loop wait in the queue.
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> coroutine) {
-        const auto* oldest = static_cast<const entry*>(queue_.waiting_.front());
-        if (oldest != nullptr && oldest->loop() != detail::running_loop) {
-            throw invalid_state_error(std::string(waits_for()) + ": tasks of another event loop wait for it");
-        }
-        queue_.waiting_.push_back(*this);
+        enlist();
         this->suspend(coroutine);
     }
 
 protected:
-    explicit entry(wait_queue& queue) noexcept : queue_(queue) {}
+    explicit entry(wait_queue& queue) noexcept : queue_(&queue) {}
     ~entry() = default;
+
+    /// Joins the queue: the first half of await_suspend.
+    void enlist() {
+        const entry* oldest = queue_->front();
+        if (oldest != nullptr && oldest->loop() != detail::running_loop) [[unlikely]] refuse();
+        queue_->waiting_.push_back(*this);
+    }
+
+    /// Whether it is in a queue; not so after its end, its cancellation, or the end of the queue.
+    [[nodiscard]] bool is_enlisted() const noexcept { return list_node<wait_tag>::is_linked(); }
 
     /// Ends the membership in the queue. Returns: whether something was handed over to this waiter.
     bool leave() noexcept {
         // Still linked means handed over: a cancelled waiter has unlinked itself, and a queue that was destroyed
         // or revoked has unlinked everybody.
-        if (!list_node<wait_tag>::is_linked()) return false;
+        if (!is_enlisted()) return false;
         const bool handed = !is_waiting();
-        if (handed) --queue_.handed_;
+        if (handed) --queue_->handed_;
         list_node<wait_tag>::unlink();
         return handed;
     }
@@ -85,7 +98,11 @@ protected:
 private:
     friend class wait_queue;
 
-    wait_queue& queue_;
+    [[noreturn]] AIOXX_COLD void refuse() const {
+        throw invalid_state_error(std::string(waits_for()) + ": tasks of another event loop wait for it");
+    }
+
+    wait_queue* queue_;
 };
 
 /// Base of awaiters that take something: hands it on when the task is cancelled, or destroyed, before it resumes.
@@ -116,6 +133,14 @@ private:
 };
 
 // ---- definitions ----
+
+inline wait_queue::entry* wait_queue::front() const noexcept { return static_cast<entry*>(waiting_.front()); }
+
+inline void wait_queue::adopt(entry& waiting) noexcept {
+    static_cast<list_node<wait_tag>&>(waiting).unlink();
+    waiting.queue_ = this;
+    waiting_.push_back(waiting);
+}
 
 inline bool wait_queue::hand_over() noexcept {
     auto* oldest = static_cast<entry*>(waiting_.pop_front());

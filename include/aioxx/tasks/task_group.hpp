@@ -128,6 +128,12 @@ private:
             group_.cancelled(std::make_exception_ptr(cancelled_error(this->cancel_message())));
         }
         const char* waits_for() const noexcept override { return "task group"; }
+        std::vector<const future_base*> awaited() const override {
+            std::vector<const future_base*> children;
+            const auto& list = group_.children_;
+            for (auto* child = list.front(); child != nullptr; child = list.next(*child)) children.push_back(&child->awaited());
+            return children;
+        }
 
         task_group& group_;
     };

@@ -33,12 +33,4 @@ private:
     time_point now_ = start;
 };
 
-/// Writes a duration as seconds without needless digits: "3.2 s".
-[[nodiscard]] inline std::string to_text(duration value) {
-    std::string text = std::to_string(std::chrono::duration<double>(value).count());
-    text.erase(text.find_last_not_of('0') + 1);
-    if (text.back() == '.') text.pop_back();
-    return text + " s";
-}
-
 }  // namespace aioxx::testing
