@@ -26,7 +26,7 @@ struct scene {
 
 }  // namespace
 
-TEST_CASE("a signal's handler runs on the loop, once for each delivery, and may use the loop", "[core]") {
+TEST_CASE("a signal's handler runs on the loop, once for each delivery, and may use the loop", "[core][EV007]") {
     scene s;
     int runs = 0;
     s.loop.add_signal_handler(SIGUSR1, [&] {
@@ -57,7 +57,7 @@ TEST_CASE("a second handler replaces the first, also from within it", "[core]") 
     CHECK(order == "ab");
 }
 
-TEST_CASE("a handler that removes itself does not run again, and the disposition is as before", "[core]") {
+TEST_CASE("a handler that removes itself does not run again, and the disposition is as before", "[core][EV008][MI002]") {
     scene s;
     int runs = 0;
     s.loop.add_signal_handler(SIGUSR2, [&] {
@@ -72,7 +72,7 @@ TEST_CASE("a handler that removes itself does not run again, and the disposition
     CHECK(now.sa_handler == SIG_DFL);
 }
 
-TEST_CASE("closing the loop removes its signal handlers", "[core]") {
+TEST_CASE("closing the loop removes its signal handlers", "[core][EV008]") {
     scene s;
     s.loop.add_signal_handler(SIGUSR1, [] {});
     struct sigaction now{};

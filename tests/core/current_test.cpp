@@ -9,7 +9,7 @@
 
 using namespace aioxx;
 
-TEST_CASE("the running loop is known inside of its callbacks, on its thread only", "[core][threads]") {
+TEST_CASE("the running loop is known inside of its callbacks, on its thread only", "[core][EV032][BE054][threads]") {
     CHECK_THROWS_AS(get_running_loop(), invalid_state_error);
     testing::test_loop loop;
     int checks = 0;

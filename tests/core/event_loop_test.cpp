@@ -11,6 +11,7 @@
 
 #include <aioxx/core/future.hpp>
 #include <aioxx/core/task.hpp>
+#include <aioxx/core/handle.hpp>
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
@@ -60,7 +61,7 @@ TEST_CASE("what a callback schedules runs after everything that was ready before
     CHECK(order == std::vector<int>{1, 2, 3});
 }
 
-TEST_CASE("timers run by deadline, in order of arming among equal ones; negative delays count as zero", "[core]") {
+TEST_CASE("timers run by deadline, in order of arming among equal ones; negative delays count as zero", "[core][BE011][EV002][EV031]") {
     testing::test_loop loop;
     std::string order;
     loop.loop().call_later(2s, [&] { order += 'd'; });
@@ -88,7 +89,7 @@ TEST_CASE("a delay may be infinite but not NaN (K10)", "[core]") {
     CHECK(runs == 1);
 }
 
-TEST_CASE("stop before run makes one pass", "[core]") {
+TEST_CASE("stop before run makes one pass", "[core][BE030]") {
     testing::test_loop loop;
     std::vector<int> order;
     loop.loop().call_soon([&] {
@@ -122,7 +123,7 @@ TEST_CASE("stop inside a callback lets the batch finish and keeps the rest for t
     CHECK(order == std::vector<int>{1, 2, 3});
 }
 
-TEST_CASE("a loop cannot be run inside of a loop, nor closed (BE018, BE005)", "[core]") {
+TEST_CASE("a loop cannot be run inside of a loop, nor closed (BE018, BE005)", "[core][EV001][EV029]") {
     testing::test_loop loop;
     testing::test_loop other;
     int checks = 0;
@@ -161,7 +162,7 @@ TEST_CASE("a closed loop refuses everything and says what was tried (BE005)", "[
     CHECK(runs == 0);
 }
 
-TEST_CASE("an empty callback is refused with the name of the operation", "[core]") {
+TEST_CASE("an empty callback is refused with the name of the operation", "[core][BE010]") {
     testing::test_loop loop;
     CHECK(message_of([&] { loop.loop().call_soon({}); }) == "call_soon: the callback is empty");
     CHECK_THROWS_AS(loop.loop().call_later(1s, nullptr), std::invalid_argument);
@@ -194,7 +195,7 @@ TEST_CASE("closing destroys what is scheduled, and what its destruction schedule
     }
 }
 
-TEST_CASE("an exception in a callback is reported and the loop goes on", "[core]") {
+TEST_CASE("an exception in a callback is reported with its place and the loop goes on", "[core][BE021][EV030]") {
     testing::test_loop loop({.allow_reports = true});
     int runs = 0;
     loop.loop().call_soon([] { throw std::runtime_error("oops"); });
@@ -204,6 +205,38 @@ TEST_CASE("an exception in a callback is reported and the loop goes on", "[core]
     REQUIRE(loop.reports().size() == 1);
     CHECK(loop.reports()[0].message == "exception in a callback");
     CHECK(describe(loop.reports()[0].exception) == "oops");
+    CHECK(loop.reports()[0].source.find("event_loop_test.cpp:") == 0);
+}
+
+TEST_CASE("an empty exception handler is the default one, which writes to standard error", "[core][BE022]") {
+    testing::test_loop loop({.allow_reports = true});
+    loop.loop().call_exception_handler({"first", nullptr, {}});
+    loop.loop().set_exception_handler({});
+    loop.loop().call_exception_handler({"expected on standard error", nullptr, {}});
+    CHECK(loop.reports().size() == 1);
+}
+
+TEST_CASE("a timer that an earlier callback of its batch cancels does not run, many of them neither", "[core][BE015]") {
+    testing::test_loop loop;
+    std::vector<handle> timers;
+    int ran = 0;
+    for (int number = 0; number < 1000; ++number) {
+        timers.push_back(loop.loop().call_later(std::chrono::seconds(number % 7), [&ran] { ++ran; }));
+    }
+    for (std::size_t number = 0; number < timers.size(); ++number) {
+        if (number % 10 != 0) timers[number].cancel();
+    }
+    loop.advance(10s);
+    CHECK(ran == 100);
+}
+
+TEST_CASE("closing a loop with orphaned futures and tasks reports nothing", "[core][BE019]") {
+    testing::test_loop loop({.allow_lost_tasks = true});
+    future<> orphan(loop.loop());
+    const auto waiting = create_task(loop.loop(), [](future<> awaited) -> coro<> { co_await awaited; }(orphan));
+    loop.settle();
+    loop.loop().close();
+    CHECK(loop.reports().empty());
 }
 
 TEST_CASE("an exception handler that throws does not stop the loop (BE023)", "[core]") {

@@ -210,3 +210,17 @@ TEST_CASE("an empty future is refused", "[core]") {
     CHECK_THROWS_AS(empty.set_result(1), invalid_state_error);
     CHECK_THROWS_AS(create_future<int>(), invalid_state_error);  // no running loop
 }
+
+TEST_CASE("callbacks may be added from within a callback, and the batch under way is not disturbed", "[core][FU008]") {
+    testing::test_loop loop;
+    std::vector<std::string> order;
+    future<> done(loop.loop());
+    done.add_done_callback([&order, done] {
+        order.push_back("first");
+        done.add_done_callback([&order] { order.push_back("added"); });
+    });
+    done.add_done_callback([&order] { order.push_back("second"); });
+    done.set_result();
+    loop.settle();
+    CHECK(order == std::vector<std::string>{"first", "second", "added"});
+}

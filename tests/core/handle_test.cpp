@@ -19,7 +19,7 @@ TEST_CASE("an empty handle can be cancelled and asked", "[core]") {
     CHECK(empty.when() == time_point{});
 }
 
-TEST_CASE("cancelling destroys the callback and its captures at once", "[core]") {
+TEST_CASE("cancelling destroys the callback and its captures at once", "[core][EV030]") {
     testing::test_loop loop;
     auto captured = std::make_shared<int>(1);
     handle soon = loop.loop().call_soon([captured] { FAIL("ran"); });

@@ -457,7 +457,7 @@ TEST_CASE("a task is pending after the loop stopped in it and goes on in the nex
     CHECK(t.result() == 1);
 }
 
-TEST_CASE("a task that is suspended when the loop closes is destroyed where it stands", "[core]") {
+TEST_CASE("a task that is suspended when the loop closes is destroyed where it stands", "[core][TK034]") {
     auto kept = std::make_shared<int>(0);
     {
         testing::test_loop loop({.allow_lost_tasks = true});

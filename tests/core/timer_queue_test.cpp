@@ -52,7 +52,7 @@ TEST_CASE("timers come out by deadline, and in the order of arming among equal o
     CHECK(queue.empty());
 }
 
-TEST_CASE("a cancelled timer is taken out at once, wherever it stands", "[core]") {
+TEST_CASE("a cancelled timer is taken out at once, wherever it stands", "[core][BE015]") {
     timer_queue queue;
     timer a;
     timer b;

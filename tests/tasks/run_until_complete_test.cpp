@@ -70,7 +70,7 @@ TEST_CASE("run_until_complete makes a pass over what is ready even when the task
     CHECK(ran);
 }
 
-TEST_CASE("TK023 a loop that is stopped first leaves the task pending, and it can be continued", "[tasks]") {
+TEST_CASE("TK023 a loop that is stopped first leaves the task pending, and it can be continued", "[tasks][EV001]") {
     const auto loop = make_loop();
     const auto kept = create_task(*loop, slow_answer());
     loop->call_later(500ms, [&] { loop->stop(); });

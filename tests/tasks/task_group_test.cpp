@@ -9,6 +9,9 @@
 
 #include <aioxx/tasks/sleep.hpp>
 #include <aioxx/tasks/wait_for.hpp>
+#include <aioxx/core/context_var.hpp>
+#include <aioxx/core/diagnostics.hpp>
+#include <aioxx/tasks/runner.hpp>
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
@@ -611,4 +614,122 @@ TEST_CASE("a group can be destroyed while its tasks run", "[tasks]") {
     loop.settle();
     loop.loop().close();
     CHECK(loop.loop().tasks().empty());
+}
+
+TEST_CASE("TG014 a failing child ends a body that is slow to give in, through one more layer of tasks", "[tasks]") {
+    test_loop loop;
+    loop.run([]() -> coro<> {
+        auto layer = create_task([]() -> coro<> {
+            co_await with_task_group([](task_group& group) -> coro<> {
+                group.create_task([]() -> coro<> {
+                    co_await aioxx::sleep(1s);
+                    throw std::runtime_error("child");
+                }());
+                for (int round = 0; round < 3; ++round) {
+                    try {
+                        co_await aioxx::sleep(10s);
+                    } catch (const cancelled_error&) {
+                    }
+                }
+            });
+        }());
+        bool failed = false;
+        try {
+            co_await layer;
+        } catch (const error_group& group) {
+            failed = group.contains<std::runtime_error>();
+        }
+        CHECK(failed);
+    }());
+}
+
+TEST_CASE("TG017 K5 Ctrl-C's error in a group is in the group with the others and hides none", "[tasks]") {
+    // Here an interrupt is no different from other errors: the runner cancels the main task from outside.
+    test_loop loop;
+    loop.run([]() -> coro<> {
+        std::string what;
+        try {
+            co_await with_task_group([](task_group& group) -> coro<> {
+                group.create_task([]() -> coro<> {
+                    throw interrupted_error();
+                    co_return;
+                }());
+                group.create_task([]() -> coro<> {
+                    throw std::runtime_error("the other one");
+                    co_return;
+                }());
+                co_return;
+            });
+        } catch (const error_group& group) {
+            what = group.what();
+            CHECK(group.contains<interrupted_error>());
+        }
+        CHECK(what.find("the other one") != std::string::npos);
+    }());
+}
+
+TEST_CASE("TG020 a group's tasks get the name and the context variables they are started with", "[tasks]") {
+    static context_var<int> number("number", 0);
+    test_loop loop;
+    loop.run([]() -> coro<> {
+        context other;
+        run_in_context(other, [] { number.set(7); });
+        int seen = 0;
+        co_await with_task_group([&](task_group& group) -> coro<> {
+            auto child = group.create_task(
+                [](int& value) -> coro<> {
+                    value = number.get();
+                    CHECK(current_task()->name() == "named");
+                    co_return;
+                }(seen),
+                {.name = "named", .values = &other});
+            co_return;
+        });
+        CHECK(seen == 7);
+    }());
+}
+
+TEST_CASE("TG022 an error of clean-up inside of a group leaves no cancellation behind", "[tasks]") {
+    test_loop loop;
+    loop.run([]() -> coro<> {
+        std::vector<std::string> what;
+        try {
+            co_await with_task_group([](task_group& group) -> coro<> {
+                group.create_task([]() -> coro<> {
+                    co_await aioxx::sleep(1s);
+                    throw std::runtime_error("child");
+                }());
+                bool cancelled = false;
+                try {
+                    co_await aioxx::sleep(1h);
+                } catch (const cancelled_error&) {
+                    cancelled = true;
+                }
+                if (cancelled) throw std::runtime_error("clean-up");
+            });
+        } catch (const error_group& group) {
+            for (const auto& each : group.exceptions()) what.push_back(describe(each));
+        }
+        CHECK(what == std::vector<std::string>{"child", "clean-up"});
+        CHECK(current_task()->cancelling() == 0);
+    }());
+}
+
+TEST_CASE("TG023 a group needs a task", "[tasks]") {
+    test_loop loop;
+    std::string what;
+    auto orphan = with_task_group([](task_group&) -> coro<> { co_return; });
+    loop.loop().call_soon([&] {
+        // Driven by hand, outside of any task.
+        auto handle = orphan.release();
+        handle.resume();
+        try {
+            handle.promise().outcome.take_value();
+        } catch (const invalid_state_error& caught) {
+            what = caught.what();
+        }
+        handle.destroy();
+    });
+    loop.settle();
+    CHECK(what == "with_task_group: there is no current task");
 }

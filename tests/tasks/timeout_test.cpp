@@ -137,7 +137,7 @@ TEST_CASE("TO005 a body that never suspends is not interrupted", "[tasks]") {
     }());
 }
 
-TEST_CASE("TO006 another exception comes out unchanged, before the deadline and after it", "[tasks]") {
+TEST_CASE("TO006 TO008 another exception comes out unchanged, before the deadline and after it", "[tasks]") {
     test_loop loop;
     loop.run([]() -> coro<> {
         timeout_scope before(1s);

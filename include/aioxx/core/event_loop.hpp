@@ -544,6 +544,15 @@ inline void detail::bound_callback::call() {
     std::exchange(callback_, nullptr)();
 }
 
+inline void detail::callback_node::run() {
+    const scope_exit drop([this] { drop_reference(); });
+    try {
+        callback_.call();
+    } catch (...) {
+        running_loop->call_exception_handler({"exception in a callback", std::current_exception(), describe(where_)});
+    }
+}
+
 inline context& detail::current_context() noexcept {
     return running_loop != nullptr ? running_loop->values() : thread_context();
 }

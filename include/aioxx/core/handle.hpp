@@ -42,13 +42,7 @@ public:
     }
 
     // Runs the callback and gives up the loop's reference, even if the callback throws.
-    void run() override {
-        struct drop {
-            callback_node* node;
-            ~drop() { node->drop_reference(); }
-        } at_the_end{this};
-        callback_.call();
-    }
+    void run() override;
 
     void discard() noexcept override { drop_reference(); }
 
