@@ -69,6 +69,15 @@ public:
         return static_cast<T*>(first);
     }
 
+    /// Takes the only element out and returns it; null when there is none or more than one.
+    T* pop_single() noexcept {
+        list_node<Tag>* const first = root_.next_;
+        if (first == &root_ || first->next_ != &root_) return nullptr;
+        root_.next_ = root_.previous_ = &root_;
+        first->next_ = nullptr;
+        return static_cast<T*>(first);
+    }
+
     /// The element after this one, or null.
     [[nodiscard]] T* next(const T& element) const noexcept {
         auto* following = static_cast<const list_node<Tag>&>(element).next_;

@@ -583,20 +583,28 @@ inline void event_loop::slow_step_report::step_ended(const step_source& source) 
 
 // The loop over the nodes is inside of the try block, which so costs nothing for each of them.
 inline void event_loop::run_batch() {
-    ready_.begin_batch();
     if (batch_is_special_) [[unlikely]] return run_special_batch();
-    for (;;) {
+    ready_node* node = ready_.take_single();
+    if (node == nullptr) {
+        ready_.begin_batch();
+        node = ready_.next();
+    }
+    while (node != nullptr) {
         try {
-            while (ready_node* node = ready_.next()) node->run();
-            return;
+            do {
+                node->run();
+                node = ready_.next();
+            } while (node != nullptr);
         } catch (...) {
             call_exception_handler({"exception in a callback", std::current_exception(), {}});
+            node = ready_.next();
         }
     }
 }
 
 // With instruments, or in another order.
 inline void event_loop::run_special_batch() noexcept {
+    ready_.begin_batch();
     if (batch_order_) guarded([this] { ready_.rearrange(batch_order_); }, "exception in the order of a batch");
     while (ready_node* node = ready_.next()) {
         const step_source source = node->source();
