@@ -93,6 +93,7 @@ NO_HEADER: Dict[str, str] = {
 CATCH_ALL: Dict[str, str] = {
     "base/result.hpp": "the outcome of a callable, whatever it is, becomes a value",
     "core/asio_await.hpp": "an exception crosses Asio as a value",
+    "core/async_generator.hpp": "errors at shutdown go to the exception handler",
     "core/diagnostics.hpp": "names an exception of unknown type",
     "core/event_loop.hpp": "the callback runner reports to the exception handler",
     "core/executor.hpp": "an exception crosses from a worker thread as a value",
@@ -101,6 +102,8 @@ CATCH_ALL: Dict[str, str] = {
     "tasks/error_group.hpp": "names an exception of unknown type",
     "tasks/task_group.hpp": "kept until the children have ended, then thrown on",
     "transports/stream_transport.hpp": "an exception of a protocol ends its connection and is reported",
+    "tasks/generators.hpp": "kept until the sources are closed, then thrown on",
+    "tasks/merge.hpp": "kept until the sources are closed, then thrown on",
 }
 
 PRINTING: Dict[str, str] = {

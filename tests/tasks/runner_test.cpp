@@ -6,13 +6,16 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 
+#include <aioxx/core/async_generator.hpp>
 #include <aioxx/core/future.hpp>
 #include <aioxx/tasks/sleep.hpp>
 #include <aioxx/testing/virtual_backend.hpp>
@@ -277,4 +280,31 @@ TEST_CASE("a runner works on any backend", "[tasks]") {
     const auto begin = runs.get_loop().time();
     runs.run([]() -> coro<> { co_await aioxx::sleep(1h); }());
     CHECK(runs.get_loop().time() - begin == 1h);
+}
+
+TEST_CASE("RN002 async generators that outlive their tasks are closed at the end, and their clean-up is awaited", "[tasks]") {
+    std::vector<std::string> log;
+    {
+        runner runs;
+        std::optional<async_generator<int>> kept;
+        kept.emplace([](std::vector<std::string>& notes) -> async_generator<int> {
+            bool closing = false;
+            try {
+                co_yield 1;
+                co_yield 2;
+            } catch (const generator_exit&) {
+                closing = true;
+            }
+            if (closing) {
+                co_await aioxx::sleep(1ms);
+                notes.push_back("cleaned up");
+            }
+        }(log));
+        runs.run([](async_generator<int>& numbers) -> coro<> {
+            const auto first = co_await numbers.next();
+            CHECK(first == 1);
+        }(*kept));
+        runs.close();
+        CHECK(log == std::vector<std::string>{"cleaned up"});
+    }
 }

@@ -8,8 +8,10 @@
 #include <cstdint>
 #include <string>
 
+#include <aioxx/core/async_generator.hpp>
 #include <aioxx/core/clock.hpp>
 #include <aioxx/core/event_loop.hpp>
+#include <aioxx/core/task.hpp>
 #include <aioxx/core/task_base.hpp>
 #include <aioxx/tasks/run_until_complete.hpp>
 
@@ -53,6 +55,13 @@ inline void cancel_tasks(event_loop& loop, time_point deadline) {
     if (!ask() && !run_until(loop, deadline, ask)) report_left_behind(loop, tasks);
 }
 
+// Those that outlived the tasks; a clean-up that takes too long is left to loop.close().
+inline void close_generators(event_loop& loop, time_point deadline) {
+    if (loop.extension<live_generators>().empty()) return;
+    const task<> closing = create_task(loop, shutdown_async_generators(loop), "shutdown_async_generators");
+    if (!run_until(loop, deadline, [&closing] { return closing.done(); })) report_left_behind(loop, loop.tasks());
+}
+
 }  // namespace detail
 
 /// Cancels all tasks of a loop and waits for them, then aborts its resources and waits for them.
@@ -63,6 +72,7 @@ inline void shut_down(event_loop& loop, duration timeout) {
     detail::require_not_running(loop, "shut_down");
     const time_point deadline = add_saturated(loop.time(), timeout);
     detail::cancel_tasks(loop, deadline);
+    detail::close_generators(loop, deadline);
     loop.abandon_resources();
     const auto& resources = loop.resources();
     const auto gone = [&resources] { return resources.empty(); };
