@@ -35,7 +35,15 @@ constexpr operation operations[] = {
     {"yield", &bench::operations::yield},
     {"queue", &bench::operations::queue},
     {"gather1000", &bench::operations::gather1000},
+    {"lock", &bench::operations::lock},
+    {"event", &bench::operations::event},
+    {"timeout", &bench::operations::timeout},
+    {"timer", &bench::operations::timer},
 };
+
+bool has(const bench::operations& library, const operation& what) {
+    return library.*what.run != nullptr;
+}
 
 double cpu_ns() {
     timespec now{};
@@ -75,12 +83,14 @@ double median(std::vector<double> values) {
 // Returns: for each library, the nanoseconds of each round.
 std::vector<std::vector<double>> measure_rounds(const operation& what, std::size_t rounds) {
     std::size_t counts[library_count];
-    for (std::size_t index = 0; index < library_count; ++index)
-        counts[index] = calibrate(*libraries[index], what);
+    for (std::size_t index = 0; index < library_count; ++index) {
+        if (has(*libraries[index], what)) counts[index] = calibrate(*libraries[index], what);
+    }
     std::vector<std::vector<double>> results(library_count);
     for (std::size_t round = 0; round < rounds; ++round) {
         for (std::size_t turn = 0; turn < library_count; ++turn) {
             const std::size_t index = (round + turn) % library_count;
+            if (!has(*libraries[index], what)) continue;
             const double time = measure(*libraries[index], what, counts[index]);
             results[index].push_back(time / static_cast<double>(counts[index]));
         }
@@ -107,7 +117,13 @@ void print_table(std::size_t rounds) {
         std::printf("\n| %s |", what.name);
         const auto results = measure_rounds(what, rounds);
         for (const auto& times : results) {
-            std::printf(" %.2f (%.1f ns) |", median_ratio(results[0], times), median(times));
+            if (times.empty()) {
+                std::printf(" |");
+            } else if (results[0].empty()) {
+                std::printf(" %.1f ns |", median(times));
+            } else {
+                std::printf(" %.2f (%.1f ns) |", median_ratio(results[0], times), median(times));
+            }
         }
         std::fflush(stdout);
     }
@@ -116,8 +132,9 @@ void print_table(std::size_t rounds) {
 
 void list() {
     for (const operation& what : operations) {
-        for (const auto* library : libraries)
-            std::printf("%s %s\n", library->library, what.name);
+        for (const auto* library : libraries) {
+            if (has(*library, what)) std::printf("%s %s\n", library->library, what.name);
+        }
     }
 }
 
@@ -129,7 +146,7 @@ void list() {
 int run_one(std::string_view library_name, std::string_view name, std::size_t count) {
     for (const auto* library : libraries) {
         for (const operation& what : operations) {
-            if (library_name != library->library || name != what.name) continue;
+            if (library_name != library->library || name != what.name || !has(*library, what)) continue;
             measure(*library, what, count);
             return 0;
         }

@@ -24,6 +24,17 @@ struct operations {
     std::uint64_t (*queue)(std::size_t count);
     /// Starts a thousand children as tasks and awaits the results of all.
     std::uint64_t (*gather1000)(std::size_t count);
+
+    // What follows not every library has; null then.
+
+    /// Two tasks hand a lock to each other.
+    std::uint64_t (*lock)(std::size_t count) = nullptr;
+    /// One task sets an event and another one, which waits for it, clears it.
+    std::uint64_t (*event)(std::size_t count) = nullptr;
+    /// Arms a timeout around a child that returns at once.
+    std::uint64_t (*timeout)(std::size_t count) = nullptr;
+    /// Schedules a timer and cancels it.
+    std::uint64_t (*timer)(std::size_t count) = nullptr;
 };
 
 /// Returns: what every operation has to return, the sum of the numbers that went through; a check against

@@ -8,10 +8,13 @@
 #include <vector>
 
 #include <aioxx/core/task.hpp>
+#include <aioxx/sync/event.hpp>
+#include <aioxx/sync/lock.hpp>
 #include <aioxx/sync/queue.hpp>
 #include <aioxx/tasks/gather.hpp>
 #include <aioxx/tasks/runner.hpp>
 #include <aioxx/tasks/sleep.hpp>
+#include <aioxx/tasks/timeout.hpp>
 
 #include "micro.hpp"
 
@@ -82,6 +85,68 @@ coro<std::uint64_t> gather1000(std::size_t count) {
     co_return sum;
 }
 
+coro<std::uint64_t> take_turns(aioxx::lock& shared, std::uint64_t first, std::size_t count) {
+    std::uint64_t sum = 0;
+    for (std::uint64_t index = first; index <= count; index += 2) {
+        const auto held = co_await shared.scoped();
+        co_await aioxx::sleep(one_batch);  // so that the other one waits for it
+        sum += index;
+    }
+    co_return sum;
+}
+
+coro<std::uint64_t> lock(std::size_t count) {
+    aioxx::lock shared;
+    auto other = create_task(take_turns(shared, 2, count));
+    const std::uint64_t own = co_await take_turns(shared, 1, count);
+    const std::uint64_t others = co_await other;
+    co_return own + others;
+}
+
+coro<std::uint64_t> sum_events(aioxx::event& there, aioxx::event& back, std::size_t count) {
+    std::uint64_t sum = 0;
+    for (std::size_t index = 1; index <= count; ++index) {
+        co_await there.wait();
+        there.clear();
+        sum += index;
+        back.set();
+    }
+    co_return sum;
+}
+
+coro<std::uint64_t> event(std::size_t count) {
+    aioxx::event there;
+    aioxx::event back;
+    auto other = create_task(sum_events(there, back, count));
+    for (std::size_t index = 1; index <= count; ++index) {
+        there.set();
+        co_await back.wait();
+        back.clear();
+    }
+    co_return co_await other;
+}
+
+coro<std::uint64_t> timeout(std::size_t count) {
+    std::uint64_t sum = 0;
+    for (std::size_t index = 1; index <= count; ++index) {
+        aioxx::timeout_scope limit(std::chrono::seconds(10));
+        sum += co_await limit.run(child(index));
+    }
+    co_return sum;
+}
+
+coro<std::uint64_t> timer(std::size_t count) {
+    aioxx::event_loop& loop = aioxx::get_running_loop();
+    std::uint64_t sum = 0;
+    const aioxx::time_point later = loop.time() + std::chrono::seconds(10);
+    for (std::size_t index = 1; index <= count; ++index) {
+        aioxx::handle armed = loop.call_at(later, [&sum] { sum = 0; });
+        armed.cancel();
+        sum += index;
+    }
+    co_return sum;
+}
+
 template <coro<std::uint64_t> (*Main)(std::size_t)>
 std::uint64_t run_main(std::size_t count) {
     return aioxx::run(Main(count));
@@ -91,4 +156,6 @@ std::uint64_t run_main(std::size_t count) {
 
 const bench::operations bench::aioxx_tasks{
     "aioxx",          run_main<await>, run_main<await_suspending>, run_main<spawn_join>,
-    run_main<yields>, run_main<queue>, run_main<gather1000>};
+    run_main<yields>, run_main<queue>, run_main<gather1000>,
+    run_main<lock>,   run_main<event>, run_main<timeout>,
+    run_main<timer>};

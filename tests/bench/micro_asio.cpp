@@ -4,6 +4,7 @@
 
 #include <asio.hpp>
 #include <asio/experimental/channel.hpp>
+#include <chrono>
 #include <exception>
 
 #include "micro.hpp"
@@ -89,6 +90,19 @@ awaitable<std::uint64_t> gather1000(std::size_t count) {
     co_return sum;
 }
 
+awaitable<std::uint64_t> timer(std::size_t count) {
+    asio::steady_timer armed(co_await asio::this_coro::executor);
+    std::uint64_t sum = 0;
+    for (std::size_t index = 1; index <= count; ++index) {
+        armed.expires_after(std::chrono::seconds(10));
+        armed.async_wait([](std::error_code) {});
+        armed.cancel();
+        sum += index;
+        if (index % 64 == 0) co_await asio::post(use_awaitable);  // the cancelled handlers run
+    }
+    co_return sum;
+}
+
 template <awaitable<std::uint64_t> (*Main)(std::size_t)>
 std::uint64_t run_main(std::size_t count) {
     asio::io_context io(1);
@@ -102,4 +116,6 @@ std::uint64_t run_main(std::size_t count) {
 
 const bench::operations bench::asio_awaitable{
     "asio",           run_main<await>, run_main<await_suspending>, run_main<spawn_join>,
-    run_main<yields>, run_main<queue>, run_main<gather1000>};
+    run_main<yields>, run_main<queue>, run_main<gather1000>,
+    nullptr,          nullptr,         nullptr,
+    run_main<timer>};

@@ -38,7 +38,9 @@ public:
     /// Errors: std::invalid_argument for NaN; invalid_state_error outside of a loop.
     template <class Rep, class Period>
     explicit timeout_scope(std::chrono::duration<Rep, Period> delay)
-        : timeout_scope(add_saturated(get_running_loop().time(), to_duration(delay))) {}
+        : timeout_scope(add_saturated(get_running_loop().time(), to_duration(delay))) {
+        ahead_ = delay > delay.zero();
+    }
 
     /// A point of the loop's time, or none, which can be set later.
     explicit timeout_scope(std::optional<time_point> when = std::nullopt) : loop_(get_running_loop()), when_(when) {}
@@ -69,6 +71,7 @@ public:
         }
         loop_.unschedule(timer_);
         when_ = when;
+        ahead_ = false;
         arm();
     }
 
@@ -110,7 +113,7 @@ private:
     // Past deadlines do not wait for the next look at the clock: they hit the next suspension.
     void arm() {
         if (!when_) return;
-        if (*when_ <= loop_.time()) {
+        if (!ahead_ && *when_ <= loop_.time()) {
             loop_.schedule(timer_);
         } else {
             loop_.schedule_at(timer_, *when_);
@@ -134,6 +137,7 @@ private:
     int remembered_ = 0;
     const cancel_region* region_ = nullptr;  // that it was entered in: a shield within it holds the deadline off
     state state_ = state::created;
+    bool ahead_ = false;  // the deadline was in the future when it was set: spares a look at the clock
     timer timer_{*this};
 };
 
