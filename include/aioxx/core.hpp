@@ -10,6 +10,7 @@
 #include <aioxx/core/asio_error.hpp>
 #include <aioxx/core/asio_fd_watcher.hpp>
 #include <aioxx/core/asio_signals.hpp>
+#include <aioxx/core/async_generator.hpp>
 #include <aioxx/core/backend.hpp>
 #include <aioxx/core/cancellation.hpp>
 #include <aioxx/core/clock.hpp>

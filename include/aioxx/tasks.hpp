@@ -8,11 +8,15 @@
 #include <aioxx/tasks/cancel_scope.hpp>
 #include <aioxx/tasks/error_group.hpp>
 #include <aioxx/tasks/gather.hpp>
+#include <aioxx/tasks/generators.hpp>
+#include <aioxx/tasks/loop_monitor.hpp>
+#include <aioxx/tasks/merge.hpp>
 #include <aioxx/tasks/run_until_complete.hpp>
 #include <aioxx/tasks/runner.hpp>
 #include <aioxx/tasks/shield.hpp>
 #include <aioxx/tasks/shutdown.hpp>
 #include <aioxx/tasks/sleep.hpp>
 #include <aioxx/tasks/task_group.hpp>
+#include <aioxx/tasks/task_tree.hpp>
 #include <aioxx/tasks/timeout.hpp>
 #include <aioxx/tasks/wait_for.hpp>

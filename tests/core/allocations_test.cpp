@@ -12,6 +12,9 @@
 #include <aioxx/core/asio_backend.hpp>
 #include <aioxx/core/event_loop.hpp>
 #include <aioxx/core/task.hpp>
+#include <aioxx/sync/barrier.hpp>
+#include <aioxx/sync/capacity_limiter.hpp>
+#include <aioxx/sync/condition.hpp>
 #include <aioxx/sync/event.hpp>
 #include <aioxx/sync/lock.hpp>
 #include <aioxx/sync/queue.hpp>
@@ -145,6 +148,54 @@ TEST_CASE("passing items through a queue allocates nothing once it has grown", "
         co_await producer;
     }(counted));
     CHECK(counted == 0);
+}
+
+TEST_CASE("waiting for a condition and being notified allocates nothing", "[core]") {
+    CHECK(allocations_of([](event_loop&, int rounds) -> coro<> {
+        condition changed;
+        int turn = 0;
+        auto play = [](condition& where, int& whose, int me, int times) -> coro<> {
+            for (int time = 0; time < times; ++time) {
+                auto guard = co_await where.scoped();
+                const auto mine = [&whose, me] { return whose == me; };
+                co_await where.wait_for(mine);
+                whose = 1 - me;
+                where.notify();
+            }
+        };
+        task<> other = create_task(play(changed, turn, 1, rounds));
+        co_await play(changed, turn, 0, rounds);
+        co_await other;
+    }) == 0);
+}
+
+TEST_CASE("meeting at a barrier allocates nothing", "[core]") {
+    CHECK(allocations_of([](event_loop&, int rounds) -> coro<> {
+        barrier both(2);
+        auto meet = [](barrier& where, int times) -> coro<> {
+            for (int time = 0; time < times; ++time) static_cast<void>(co_await where.wait());
+        };
+        task<> other = create_task(meet(both, rounds));
+        co_await meet(both, rounds);
+        co_await other;
+    }) == 0);
+}
+
+TEST_CASE("borrowing from a limiter that has lent as much before allocates nothing", "[core]") {
+    testing::test_loop loop;
+    capacity_limiter limiter(1);
+    const auto rounds = [&limiter](event_loop&, int count) -> coro<> {
+        auto contend = [](capacity_limiter& from, int times) -> coro<> {
+            for (int time = 0; time < times; ++time) {
+                auto token = co_await from.scoped();
+                co_await sleep(0s);
+            }
+        };
+        task<> other = create_task(contend(limiter, count));
+        co_await contend(limiter, count);
+        co_await other;
+    };
+    CHECK(allocations_of(rounds) == 0);
 }
 
 TEST_CASE("sleeping on Asio allocates nothing", "[core]") {

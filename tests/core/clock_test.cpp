@@ -29,3 +29,10 @@ TEST_CASE("adding a delay to a point in time stops at the end of time", "[core]"
     CHECK(add_saturated(now, duration::max()) == time_point::max());
     CHECK(add_saturated(now, duration::min()) < now);
 }
+
+TEST_CASE("durations are written as seconds without needless digits", "[core]") {
+    CHECK(to_text(0s) == "0 s");
+    CHECK(to_text(3200ms) == "3.2 s");
+    CHECK(to_text(100s) == "100 s");
+    CHECK(to_text(1us) == "0.000001 s");
+}

@@ -24,11 +24,11 @@ coro<> wait_for(event& e) { co_await e.wait(); }
 
 }  // namespace
 
-TEST_CASE("an event obeys the laws of waiting", "[sync]") {
+TEST_CASE("an event obeys the laws of waiting", "[sync][LK007][LK023]") {
     CHECK_NOTHROW(testing::check_sync<event_subject>());
 }
 
-TEST_CASE("waiting for an event that is set does not suspend", "[sync]") {
+TEST_CASE("waiting for an event that is set does not suspend", "[sync][LK007]") {
     event e;
     CHECK_FALSE(e.is_set());
     e.set();
@@ -40,7 +40,7 @@ TEST_CASE("waiting for an event that is set does not suspend", "[sync]") {
     CHECK_FALSE(e.wait().await_ready());
 }
 
-TEST_CASE("set followed by clear wakes everybody who waited", "[sync]") {
+TEST_CASE("set followed by clear wakes everybody who waited", "[sync][LK007]") {
     testing::test_loop loop;
     event e;
     task<> first = create_task(loop.loop(), wait_for(e));
@@ -70,7 +70,7 @@ TEST_CASE("an event may be destroyed right after set, before the woken tasks res
     CHECK_FALSE(waiting.cancelled());
 }
 
-TEST_CASE("a task that waits for an event says so", "[sync]") {
+TEST_CASE("a task that waits for an event says so, and can be cancelled", "[sync][LK007]") {
     testing::test_loop loop;
     event e;
     task<> waiting = create_task(loop.loop(), wait_for(e), "watcher");
@@ -81,7 +81,7 @@ TEST_CASE("a task that waits for an event says so", "[sync]") {
     CHECK(waiting.cancelled());
 }
 
-TEST_CASE("an event on which tasks of two loops wait at the same time is an error (LK023)", "[sync]") {
+TEST_CASE("an event on which tasks of two loops wait at the same time is an error", "[sync][LK023]") {
     testing::test_loop one;
     testing::test_loop other;
     event e;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <aioxx/sync/lock.hpp>
 
+#include <chrono>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -24,13 +26,18 @@ struct lock_subject {
     lock subject;
 };
 
+coro<> note(lock& mutex, std::vector<int>& order, int number) {
+    auto guard = co_await mutex.scoped();
+    order.push_back(number);
+}
+
 }  // namespace
 
-TEST_CASE("a lock obeys the laws of waiting", "[sync]") {
+TEST_CASE("a lock obeys the laws of waiting", "[sync][LK003][LK004][LK023][L1]") {
     CHECK_NOTHROW(testing::check_sync<lock_subject>());
 }
 
-TEST_CASE("a free lock is taken without suspending", "[sync]") {
+TEST_CASE("a free lock is taken without suspending", "[sync][LK001]") {
     lock l;
     auto attempt = l.acquire();
     CHECK(attempt.await_ready());
@@ -41,13 +48,13 @@ TEST_CASE("a free lock is taken without suspending", "[sync]") {
     CHECK(l.try_acquire());
 }
 
-TEST_CASE("releasing a lock that is not locked is an error", "[sync]") {
+TEST_CASE("releasing a lock that is not locked is an error", "[sync][LK001]") {
     lock l;
     CHECK_THROWS_AS(l.release(), invalid_state_error);
     CHECK_FALSE(l.locked());
 }
 
-TEST_CASE("a guard holds the lock for its scope, also when the scope is left by an exception", "[sync]") {
+TEST_CASE("a guard holds the lock for its scope, also when the scope is left by an exception", "[sync][LK001]") {
     testing::test_loop loop;
     lock l;
     loop.run([](lock& held_lock) -> coro<> {
@@ -76,7 +83,7 @@ TEST_CASE("a guard holds the lock for its scope, also when the scope is left by 
     }(l));
 }
 
-TEST_CASE("tasks that increment under a lock across a suspension never interleave", "[sync]") {
+TEST_CASE("tasks that increment under a lock across a suspension never interleave", "[sync][LK002]") {
     testing::test_loop loop;
     lock l;
     int inside = 0;
@@ -99,13 +106,62 @@ TEST_CASE("tasks that increment under a lock across a suspension never interleav
     CHECK_FALSE(l.locked());
 }
 
-TEST_CASE("release and cancellation in one step leave the lock usable (LK005, LK006)", "[sync]") {
+TEST_CASE("three tasks get the lock in the order in which they asked", "[sync][LK002]") {
     testing::test_loop loop;
     lock l;
+    std::vector<int> order;
     REQUIRE(l.try_acquire());
-    auto wait = [](lock& mutex) -> coro<> { auto guard = co_await mutex.scoped(); };
-    task<> first = create_task(loop.loop(), wait(l));
-    task<> second = create_task(loop.loop(), wait(l));
+    for (int number = 0; number < 3; ++number) create_task(loop.loop(), note(l, order, number));
+    loop.settle();
+    CHECK(order.empty());
+    l.release();
+    loop.settle();
+    CHECK(order == std::vector<int>{0, 1, 2});
+    CHECK_FALSE(l.locked());
+}
+
+TEST_CASE("a cancelled task leaves the queue of a lock", "[sync][LK003]") {
+    testing::test_loop loop;
+    lock l;
+    std::vector<int> order;
+    REQUIRE(l.try_acquire());
+    std::vector<task<>> tasks;
+    for (int number = 0; number < 3; ++number) tasks.push_back(create_task(loop.loop(), note(l, order, number)));
+    loop.settle();
+    tasks[1].cancel();
+    loop.settle();
+    CHECK(tasks[1].cancelled());
+    CHECK(l.locked());
+    l.release();
+    loop.settle();
+    CHECK(order == std::vector<int>{0, 2});
+}
+
+TEST_CASE("a task cancelled after it was woken passes the lock on", "[sync][LK004][L1]") {
+    testing::test_loop loop;
+    lock l;
+    std::vector<int> order;
+    REQUIRE(l.try_acquire());
+    task<> first = create_task(loop.loop(), note(l, order, 1));
+    create_task(loop.loop(), note(l, order, 2));
+    loop.settle();
+    loop.loop().call_soon([&] {
+        l.release();
+        first.cancel();
+    });
+    loop.settle();
+    CHECK(first.cancelled());
+    CHECK(order == std::vector<int>{2});
+    CHECK_FALSE(l.locked());
+}
+
+TEST_CASE("release and cancellation in one step leave the lock usable", "[sync][LK005]") {
+    testing::test_loop loop;
+    lock l;
+    std::vector<int> order;
+    REQUIRE(l.try_acquire());
+    task<> first = create_task(loop.loop(), note(l, order, 1));
+    task<> second = create_task(loop.loop(), note(l, order, 2));
     loop.settle();
     loop.loop().call_soon([&] {
         first.cancel();
@@ -116,5 +172,26 @@ TEST_CASE("release and cancellation in one step leave the lock usable (LK005, LK
     CHECK(first.cancelled());
     CHECK(second.cancelled());
     CHECK_FALSE(l.locked());
-    loop.run(wait(l));
+    loop.run(note(l, order, 3));
+    CHECK(order == std::vector<int>{3});
+}
+
+TEST_CASE("a task that comes after the woken one was cancelled, and before it has run, gets the lock", "[sync][LK006]") {
+    testing::test_loop loop;
+    lock l;
+    std::vector<int> order;
+    REQUIRE(l.try_acquire());
+    task<> woken = create_task(loop.loop(), note(l, order, 1));
+    loop.settle();
+    task<> late;
+    loop.loop().call_soon([&] {
+        late = create_task(loop.loop(), note(l, order, 2));  // its first step comes before the end of the cancelled one
+        l.release();
+        woken.cancel();
+    });
+    loop.settle();
+    CHECK(woken.cancelled());
+    CHECK(late.done());
+    CHECK(order == std::vector<int>{2});
+    CHECK_FALSE(l.locked());
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <aioxx/sync/queue.hpp>
 
-#include <functional>
+#include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <aioxx/tasks/sleep.hpp>
@@ -64,15 +66,15 @@ coro<std::string> outcome_of_put(queue<int>& q, int value) {
 
 }  // namespace
 
-TEST_CASE("those who wait for items obey the laws of waiting", "[sync]") {
+TEST_CASE("those who wait for items obey the laws of waiting", "[sync][QU004][QU007][LK023][L4]") {
     CHECK_NOTHROW(testing::check_sync<item_subject>());
 }
 
-TEST_CASE("those who wait for room obey the laws of waiting", "[sync]") {
+TEST_CASE("those who wait for room obey the laws of waiting", "[sync][QU005][QU007][LK023][L4]") {
     CHECK_NOTHROW(testing::check_sync<slot_subject>());
 }
 
-TEST_CASE("a queue is empty, filling and full at n-1, n and n+1 items (QU001, QU003)", "[sync]") {
+TEST_CASE("a queue is empty, filling and full at n-1, n and n+1 items", "[sync][QU001][QU003]") {
     queue<int> q(2);
     CHECK(q.maxsize() == 2);
     CHECK(q.empty());
@@ -92,12 +94,15 @@ TEST_CASE("a queue is empty, filling and full at n-1, n and n+1 items (QU001, QU
     CHECK(q.empty());
 }
 
-TEST_CASE("a queue without a limit is never full", "[sync]") {
+TEST_CASE("a queue without a limit is never full, and keeps the order", "[sync][QU001]") {
     queue<int> q;
     CHECK(q.maxsize() == 0);
     for (int number = 0; number < 1000; ++number) q.put_nowait(number);
     CHECK_FALSE(q.full());
     for (int number = 0; number < 1000; ++number) CHECK(q.get_nowait() == number);
+    queue<int> negative(static_cast<std::size_t>(-1));  // as in asyncio
+    negative.put_nowait(1);
+    CHECK_FALSE(negative.full());
 }
 
 TEST_CASE("a refused try_put leaves the item with its owner", "[sync]") {
@@ -110,7 +115,7 @@ TEST_CASE("a refused try_put leaves the item with its owner", "[sync]") {
     CHECK(*q.get_nowait() == "a");
 }
 
-TEST_CASE("get waits for put, put waits for get, and items that only move go through (QU002)", "[sync]") {
+TEST_CASE("get waits for put, put waits for get, and items that only move go through", "[sync][QU002]") {
     testing::test_loop loop;
     queue<text> q(1);
     std::vector<std::string> seen;
@@ -130,7 +135,7 @@ TEST_CASE("get waits for put, put waits for get, and items that only move go thr
     CHECK(consumer.done());
 }
 
-TEST_CASE("operations that need not wait do not suspend", "[sync]") {
+TEST_CASE("operations that need not wait do not suspend", "[sync][QU009]") {
     queue<int> q(1);
     CHECK(q.put(1).await_ready());
     CHECK_FALSE(q.get().await_ready());
@@ -141,7 +146,7 @@ TEST_CASE("operations that need not wait do not suspend", "[sync]") {
     CHECK(queue<int>().join().await_ready());
 }
 
-TEST_CASE("an item on its way to a woken task is out of reach for others", "[sync]") {
+TEST_CASE("an item on its way to a woken task is out of reach for others", "[sync][QU003]") {
     testing::test_loop loop;
     queue<int> q(1);
     task<int> getter = create_task(loop.loop(), get_one(q));
@@ -156,7 +161,7 @@ TEST_CASE("an item on its way to a woken task is out of reach for others", "[syn
     CHECK_FALSE(q.full());
 }
 
-TEST_CASE("a getter cancelled after its wake-up gives the item back in its place (QU004)", "[sync]") {
+TEST_CASE("a getter cancelled after its wake-up gives the item back in its place", "[sync][QU004][L4]") {
     testing::test_loop loop;
     queue<int> q;
     task<int> getter = create_task(loop.loop(), get_one(q));
@@ -171,7 +176,7 @@ TEST_CASE("a getter cancelled after its wake-up gives the item back in its place
     CHECK(q.get_nowait() == 2);
 }
 
-TEST_CASE("a putter cancelled after its wake-up has put nothing and its slot is free (QU005)", "[sync]") {
+TEST_CASE("a putter cancelled after its wake-up has put nothing and its slot is free", "[sync][QU005][L4]") {
     testing::test_loop loop;
     queue<int> q(1);
     q.put_nowait(1);
@@ -188,7 +193,94 @@ TEST_CASE("a putter cancelled after its wake-up has put nothing and its slot is 
     CHECK(q.unfinished() == 1);
 }
 
-TEST_CASE("many cancelled getters leave nothing behind (QU006, QU007)", "[sync]") {
+TEST_CASE("a get unblocks the putter that waits longest, and no other", "[sync][QU002]") {
+    testing::test_loop loop;
+    queue<int> q(1);
+    q.put_nowait(1);
+    task<> first = create_task(loop.loop(), put_one(q, 2));
+    task<> second = create_task(loop.loop(), put_one(q, 3));
+    loop.settle();
+    CHECK(q.get_nowait() == 1);
+    loop.settle();
+    CHECK(first.done());
+    CHECK_FALSE(second.done());
+    CHECK(q.get_nowait() == 2);
+    loop.settle();
+    CHECK(second.done());
+    CHECK(q.get_nowait() == 3);
+}
+
+TEST_CASE("a getter cancelled before or after its wake-up leaves the item to the next one", "[sync][QU004][L4]") {
+    testing::test_loop loop;
+    queue<int> q;
+    task<int> first = create_task(loop.loop(), get_one(q));
+    task<int> second = create_task(loop.loop(), get_one(q));
+    loop.settle();
+    SECTION("before") {
+        first.cancel();
+        q.put_nowait(1);
+    }
+    SECTION("after") {
+        q.put_nowait(1);
+        first.cancel();
+    }
+    loop.settle();
+    CHECK(first.cancelled());
+    CHECK(second.result() == 1);
+}
+
+TEST_CASE("a putter cancelled before or after its wake-up leaves the slot to the next one", "[sync][QU005][L4]") {
+    testing::test_loop loop;
+    queue<int> q(1);
+    q.put_nowait(1);
+    task<> first = create_task(loop.loop(), put_one(q, 2));
+    task<> second = create_task(loop.loop(), put_one(q, 3));
+    loop.settle();
+    SECTION("before") {
+        first.cancel();
+        CHECK(q.get_nowait() == 1);
+    }
+    SECTION("after") {
+        CHECK(q.get_nowait() == 1);
+        first.cancel();
+    }
+    loop.settle();
+    CHECK(first.cancelled());
+    CHECK(second.done());
+    CHECK(q.get_nowait() == 3);
+    CHECK(q.empty());
+    CHECK(q.unfinished() == 2);
+}
+
+TEST_CASE("a slow consumer does not stall producers, nor are they woken in vain", "[sync][QU007]") {
+    testing::test_loop loop;
+    queue<int> q(2);
+    std::vector<int> seen;
+    auto produce = [](queue<int>& into, int from) -> coro<> {
+        for (int number = from; number < from + 5; ++number) co_await into.put(number);
+    };
+    auto consume = [](queue<int>& from, std::vector<int>& into) -> coro<> {
+        for (int count = 0; count < 10; ++count) {
+            co_await sleep(1ms);
+            into.push_back(co_await from.get());
+        }
+    };
+    task<> one = create_task(loop.loop(), produce(q, 0));
+    task<> other = create_task(loop.loop(), produce(q, 10));
+    loop.run(consume(q, seen));
+    CHECK(loop.elapsed() == 10ms);
+    CHECK(one.done());
+    CHECK(other.done());
+    std::vector<int> of_one;
+    for (const int number : seen) {
+        if (number < 10) of_one.push_back(number);
+    }
+    CHECK(of_one == std::vector<int>{0, 1, 2, 3, 4});
+    CHECK(seen.size() == 10);
+    CHECK(q.empty());
+}
+
+TEST_CASE("many cancelled getters leave nothing behind", "[sync][QU006]") {
     testing::test_loop loop;
     queue<int> q;
     std::vector<task<int>> getters;
@@ -201,7 +293,7 @@ TEST_CASE("many cancelled getters leave nothing behind (QU006, QU007)", "[sync]"
     CHECK(loop.run(get_one(q)) == 1);
 }
 
-TEST_CASE("task_done called more often than items were put is an error (QU009)", "[sync]") {
+TEST_CASE("task_done called more often than items were put is an error", "[sync][QU009]") {
     queue<int> q;
     CHECK_THROWS_AS(q.task_done(), std::logic_error);
     q.put_nowait(1);
@@ -209,7 +301,7 @@ TEST_CASE("task_done called more often than items were put is an error (QU009)",
     CHECK_THROWS_AS(q.task_done(), std::logic_error);
 }
 
-TEST_CASE("join waits until every item is reported done (QU009)", "[sync]") {
+TEST_CASE("join waits until every item is reported done", "[sync][QU009]") {
     testing::test_loop loop;
     queue<int> q;
     auto work = [](queue<int>& from) -> coro<> {
@@ -245,7 +337,7 @@ TEST_CASE("a cancelled join changes nothing", "[sync]") {
     CHECK(q.unfinished() == 0);
 }
 
-TEST_CASE("shutdown lets getters drain the queue and refuses putters at once (QU010)", "[sync]") {
+TEST_CASE("shutdown lets getters drain the queue and refuses putters at once", "[sync][QU010]") {
     testing::test_loop loop;
     queue<int> q(1);
     q.put_nowait(1);
@@ -265,7 +357,7 @@ TEST_CASE("shutdown lets getters drain the queue and refuses putters at once (QU
     CHECK_FALSE(q.try_get().has_value());
 }
 
-TEST_CASE("shutdown wakes those who wait for items in vain", "[sync]") {
+TEST_CASE("shutdown wakes those who wait for items in vain", "[sync][QU010]") {
     testing::test_loop loop;
     queue<int> q;
     task<std::string> first = create_task(loop.loop(), outcome_of_get(q));
@@ -278,7 +370,7 @@ TEST_CASE("shutdown wakes those who wait for items in vain", "[sync]") {
     CHECK(second.result() == "shut down");
 }
 
-TEST_CASE("an immediate shutdown drops the items and lets join end (QU010)", "[sync]") {
+TEST_CASE("an immediate shutdown drops the items and lets join end", "[sync][QU010]") {
     testing::test_loop loop;
     queue<int> q;
     task<std::string> getter = create_task(loop.loop(), outcome_of_get(q));
@@ -299,7 +391,7 @@ TEST_CASE("an immediate shutdown drops the items and lets join end (QU010)", "[s
     CHECK(late_joining.done());
 }
 
-TEST_CASE("an immediate shutdown still waits for items that were taken before", "[sync]") {
+TEST_CASE("an immediate shutdown still waits for items that were taken before", "[sync][QU010]") {
     testing::test_loop loop;
     queue<int> q;
     q.put_nowait(1);
@@ -315,7 +407,7 @@ TEST_CASE("an immediate shutdown still waits for items that were taken before", 
     CHECK(joining.done());
 }
 
-TEST_CASE("a putter that was woken when the queue is shut down is refused", "[sync]") {
+TEST_CASE("a putter that was woken when the queue is shut down is refused", "[sync][QU010]") {
     testing::test_loop loop;
     queue<int> q(1);
     q.put_nowait(1);

@@ -12,7 +12,14 @@ using namespace aioxx;
 
 namespace {
 
-enum class fault { none, serves_everybody, loses_on_cancel, forgets_without_waiters, can_be_overtaken };
+enum class fault {
+    none,
+    serves_everybody,
+    loses_on_cancel,
+    forgets_without_waiters,
+    can_be_overtaken,
+    serves_two_loops
+};
 
 // Counts things, with one fault at a time; without any it obeys all laws.
 template <fault Fault>
@@ -40,7 +47,7 @@ private:
 
     class awaiter final : public wait_queue::handed_entry<store, &store::hand_on> {
     public:
-        explicit awaiter(store& owner) : wait_queue::handed_entry<store, &store::hand_on>(owner.queue_, owner) {}
+        explicit awaiter(store& owner) : wait_queue::handed_entry<store, &store::hand_on>(owner.place(), owner) {}
         bool await_ready() const noexcept { return this->owner().count_ > 0; }
         void await_resume() {
             if (!this->take() || Fault == fault::can_be_overtaken) {
@@ -52,7 +59,15 @@ private:
         const char* waits_for() const noexcept override { return "store"; }
     };
 
+    wait_queue& place() {
+        event_loop* const here = &get_running_loop();
+        if (first_loop_ == nullptr) first_loop_ = here;
+        return Fault == fault::serves_two_loops && here != first_loop_ ? other_queue_ : queue_;
+    }
+
     wait_queue queue_;
+    wait_queue other_queue_;  // for the fault with a second loop
+    event_loop* first_loop_ = nullptr;
     std::size_t count_ = 0;
 };
 
@@ -78,4 +93,5 @@ TEST_CASE("a primitive that breaks a law is found out, and the law is named", "[
     CHECK(mentions(broken_law<fault::forgets_without_waiters>(), "broken law: what nobody waits for stays"));
     CHECK(mentions(broken_law<fault::loses_on_cancel>(),
                    "broken law: a waiter cancelled after its wake-up hands it on"));
+    CHECK(mentions(broken_law<fault::serves_two_loops>(), "broken law: a task of another loop than those who wait"));
 }

@@ -7,7 +7,6 @@
 #include "support/catch.hpp"
 
 using namespace std::chrono_literals;
-using aioxx::testing::to_text;
 using aioxx::testing::virtual_clock;
 
 TEST_CASE("a virtual clock stands still until it is moved", "[testing]") {
@@ -23,11 +22,4 @@ TEST_CASE("a virtual clock stands still until it is moved", "[testing]") {
 
 TEST_CASE("a virtual clock does not start at the epoch", "[testing]") {
     CHECK(virtual_clock().now() != aioxx::time_point());
-}
-
-TEST_CASE("durations are written as seconds without needless digits", "[testing]") {
-    CHECK(to_text(0s) == "0 s");
-    CHECK(to_text(3200ms) == "3.2 s");
-    CHECK(to_text(100s) == "100 s");
-    CHECK(to_text(1us) == "0.000001 s");
 }

@@ -4,6 +4,7 @@
 // sync/acquire.hpp: what lock and semaphore have in common: waiting until one is handed over, and holding it for
 // a scope. An owner has a queue, bool try_acquire() and void hand_on() noexcept, and names itself in `kind`.
 
+#include <tuple>
 #include <utility>
 
 #include <aioxx/sync/wait_queue.hpp>
@@ -11,20 +12,25 @@
 namespace aioxx {
 
 /// Holds a lock, or one unit of a semaphore, until the end of the scope. Moved, not copied.
-template <class Owner>
+///
+/// Parameters: `Key` what the owner knows the holder by, when it keeps a list of them.
+template <class Owner, class... Key>
 class [[nodiscard]] held {
 public:
-    explicit held(Owner& owner) noexcept : owner_(&owner) {}
-    held(held&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)) {}
+    explicit held(Owner& owner, Key... key) noexcept : owner_(&owner), key_(key...) {}
+    held(held&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)), key_(other.key_) {}
     held& operator=(held other) noexcept {
         std::swap(owner_, other.owner_);
+        std::swap(key_, other.key_);
         return *this;
     }
     ~held() { release(); }
 
     /// Gives it back now. Nothing happens when that was done before.
     void release() noexcept {
-        if (owner_ != nullptr) std::exchange(owner_, nullptr)->hand_on();
+        if (owner_ == nullptr) return;
+        Owner& owner = *std::exchange(owner_, nullptr);
+        std::apply([&owner](Key... key) { owner.hand_on(key...); }, key_);
     }
 
     /// Whether it still holds.
@@ -32,6 +38,7 @@ public:
 
 private:
     Owner* owner_;
+    [[no_unique_address]] std::tuple<Key...> key_;
 };
 
 namespace detail {

@@ -9,11 +9,12 @@
 #include <string>
 
 #include <aioxx/sync/acquire.hpp>
+#include <aioxx/sync/units.hpp>
 #include <aioxx/sync/wait_queue.hpp>
 
 namespace aioxx {
 
-/// Units of something there is a limited number of (asyncio: Semaphore, and BoundedSemaphore with a bound).
+/// Units of something there is a limited number of (asyncio: Semaphore).
 ///
 /// Fair: a unit that is given back goes to the task that has waited longest, and newcomers cannot overtake.
 /// Concurrency: one loop.
@@ -29,8 +30,9 @@ public:
     static constexpr std::size_t unbounded = std::numeric_limits<std::size_t>::max();
 
     /// Parameters: `value` units to begin with; `bound` the most there may ever be.
-    /// Errors: std::invalid_argument when there are more units than the bound.
-    explicit semaphore(std::size_t value = 1, std::size_t bound = unbounded) : value_(value), bound_(bound) {
+    /// Errors: std::invalid_argument when there are more units than the bound, or a negative number.
+    explicit semaphore(std::size_t value = 1, std::size_t bound = unbounded)
+        : value_(detail::checked_units("the units of a semaphore", 0, value)), bound_(bound) {
         if (value > bound) {
             throw std::invalid_argument("semaphore: expected at most " + std::to_string(bound) +
                                         " units, which is the bound, got " + std::to_string(value));
@@ -77,6 +79,14 @@ private:
     wait_queue waiters_;
     std::size_t value_;  // zero while somebody waits
     std::size_t bound_;
+};
+
+/// A semaphore that never has more units than at the beginning (asyncio: BoundedSemaphore).
+///
+/// A release() too many throws std::logic_error, and so shows itself.
+class bounded_semaphore : public semaphore {
+public:
+    explicit bounded_semaphore(std::size_t value = 1) : semaphore(value, value) {}
 };
 
 }  // namespace aioxx

@@ -50,6 +50,7 @@ public:
         cancelled_after_the_end();
         cancelled_all_in_a_row();
         nothing_is_lost_whatever_happens();
+        another_loop_is_refused();
         destroyed_while_waiting();
         subject_destroyed_first();
     }
@@ -215,6 +216,22 @@ private:
             require(Subject::kind == sync_kind::everybody || given == s.served.size() + s.subject->left(),
                     "everything given is taken or still there", s);
         }
+    }
+
+    static void another_loop_is_refused() {
+        scene s(1);
+        test_loop other({.allow_lost_tasks = true});
+        const task<> stranger = create_task(other.loop(), scene::take(*s.subject, s.served, 1));
+        other.settle();
+        bool refused = false;
+        try {
+            if (stranger.done()) stranger.result();
+        } catch (const invalid_state_error&) {
+            refused = true;
+        }
+        require(refused, "a task of another loop than those who wait is refused", s);
+        s.at_once([&s] { s.subject->give(); });
+        require(s.served == std::vector<std::size_t>{0}, "a task that was refused leaves no trace", s);
     }
 
     static void destroyed_while_waiting() {
