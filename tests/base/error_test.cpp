@@ -44,6 +44,7 @@ TEST_CASE("errors without a text of their own have one", "[base]") {
     CHECK(queue_empty().what() == std::string("the queue is empty"));
     CHECK(queue_full().what() == std::string("the queue is full"));
     CHECK(queue_shut_down().what() == std::string("the queue was shut down"));
+    CHECK(broken_barrier_error().what() == std::string("the barrier was reset or is broken"));
 }
 
 TEST_CASE("a cancellation is not caught as a std::exception", "[base]") {

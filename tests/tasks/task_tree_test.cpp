@@ -3,6 +3,7 @@
 #include <aioxx/tasks/task_tree.hpp>
 
 #include <chrono>
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -103,12 +104,15 @@ TEST_CASE("the JSON form escapes what has to be", "[tasks]") {
     CHECK(to_json({}) == "[]");
 }
 
-TEST_CASE("a signal prints the tree and the program goes on", "[tasks]") {
+TEST_CASE("a signal hands out the tree and the program goes on", "[tasks]") {
     testing::test_loop loop;
-    print_task_tree_on_signal(loop.loop(), SIGUSR1);
+    std::vector<std::string> written;
+    dump_task_tree_on_signal(loop.loop(), SIGUSR1, [&written](const std::string& tree) { written.push_back(tree); });
     loop.run([](testing::test_loop& on) -> coro<> {
         on.raise_signal(SIGUSR1);
         co_await sleep(1s);
     }(loop));
+    REQUIRE(written.size() == 1);
+    CHECK(written[0].find("Task-1: waits for sleep [#1]\n    at task_tree_test.cpp:") == 0);
     CHECK(loop.loop().remove_signal_handler(SIGUSR1));
 }

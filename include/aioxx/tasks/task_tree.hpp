@@ -5,7 +5,6 @@
 // Everything is read from the tasks themselves when somebody asks; a program that never asks pays nothing.
 
 #include <chrono>
-#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <map>
@@ -192,15 +191,18 @@ private:
     return text + ']';
 }
 
-/// Writes the task tree of the loop to standard error whenever a signal arrives, for example SIGUSR1.
+/// Gives the task tree of the loop to a function whenever a signal arrives, for example SIGUSR1.
 ///
-/// Parameters: `monitor` as for capture_tasks; outlives the handler. Errors: as event_loop::add_signal_handler.
-/// Lifetime: until the handler is replaced or removed, or the loop is closed. A loop that is stuck in a callback
-/// answers when that returns.
-inline void print_task_tree_on_signal(event_loop& loop, int signal, const loop_monitor* monitor = nullptr) {
-    loop.add_signal_handler(signal, [&loop, monitor] {
-        const std::string text = format_task_tree(capture_tasks(loop, monitor));
-        std::fputs(text.empty() ? "no tasks\n" : text.c_str(), stderr);
+/// Parameters: `write` gets the text of format_task_tree; `monitor` as for capture_tasks.
+/// Errors: as event_loop::add_signal_handler.
+/// Lifetime: until the handler is replaced or removed, or the loop is closed; the monitor lives as long. A loop that is
+/// stuck in a callback answers when that returns.
+/// Example:
+///     dump_task_tree_on_signal(get_running_loop(), SIGUSR1, [](const std::string& tree) { std::clog << tree; });
+inline void dump_task_tree_on_signal(event_loop& loop, int signal, function<void(const std::string&)> write,
+                                     const loop_monitor* monitor = nullptr) {
+    loop.add_signal_handler(signal, [&loop, write = std::move(write), monitor]() mutable {
+        write(format_task_tree(capture_tasks(loop, monitor)));
     });
 }
 
