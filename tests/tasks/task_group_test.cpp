@@ -12,6 +12,7 @@
 #include <aioxx/core/context_var.hpp>
 #include <aioxx/core/diagnostics.hpp>
 #include <aioxx/tasks/runner.hpp>
+#include <aioxx/tasks/timeout.hpp>
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
@@ -732,4 +733,98 @@ TEST_CASE("TG023 a group needs a task", "[tasks]") {
     });
     loop.settle();
     CHECK(what == "with_task_group: there is no current task");
+}
+
+TEST_CASE("start waits until the task says that it is ready, and gives its value", "[tasks]") {
+    test_loop loop;
+    loop.run([](test_loop& test) -> coro<> {
+        bool ended = false;
+        co_await with_task_group([&](task_group& group) -> coro<> {
+            const std::string address = co_await group.start<std::string>([&ended](task_status<std::string> status) -> coro<> {
+                co_await aioxx::sleep(2s);
+                status.started("127.0.0.1");
+                co_await aioxx::sleep(3s);
+                ended = true;
+            });
+            CHECK(address == "127.0.0.1");
+            CHECK(test.elapsed() == 2s);
+            co_await group.start([](task_status<> status) -> coro<> {
+                status.started();
+                co_return;
+            });
+        });
+        CHECK(ended);
+        CHECK(test.elapsed() == 5s);
+    }(loop));
+}
+
+TEST_CASE("a task that fails before it is ready fails start and not the group, afterwards the group", "[tasks]") {
+    test_loop loop;
+    loop.run([]() -> coro<> {
+        std::string early;
+        std::string never;
+        co_await with_task_group([&](task_group& group) -> coro<> {
+            try {
+                co_await group.start([](task_status<>) -> coro<> {
+                    co_await aioxx::sleep(1s);
+                    throw std::runtime_error("early");
+                });
+            } catch (const std::runtime_error& caught) {
+                early = caught.what();
+            }
+            try {
+                co_await group.start<int>([](task_status<int>) -> coro<> { co_return; });
+            } catch (const invalid_state_error& caught) {
+                never = caught.what();
+            }
+        });
+        CHECK(early == "early");
+        CHECK(never == "start: the task ended without calling started");
+
+        bool failed = false;
+        try {
+            co_await with_task_group([](task_group& group) -> coro<> {
+                co_await group.start([](task_status<> status) -> coro<> {
+                    status.started();
+                    co_await aioxx::sleep(1s);
+                    throw std::runtime_error("late");
+                });
+                co_await aioxx::sleep(1h);
+            });
+        } catch (const error_group& group) {
+            failed = group.contains<std::runtime_error>();
+        }
+        CHECK(failed);
+    }());
+    CHECK(loop.elapsed() == 2s);
+}
+
+TEST_CASE("cancelling start cancels the task, which the group waits for", "[tasks]") {
+    test_loop loop;
+    loop.run([]() -> coro<> {
+        bool cleaned_up = false;
+        co_await with_task_group([&cleaned_up](task_group& group) -> coro<> {
+            bool timed_out = false;
+            timeout_scope limit(1s);
+            try {
+                co_await limit.run(group.start([&cleaned_up](task_status<>) -> coro<> {
+                    bool cancelled = false;
+                    try {
+                        co_await aioxx::sleep(1h);
+                    } catch (const cancelled_error&) {
+                        cancelled = true;
+                    }
+                    if (cancelled) co_await aioxx::sleep(1s);
+                    cleaned_up = true;
+                    throw cancelled_error();
+                }));
+            } catch (const timeout_error&) {
+                timed_out = true;
+            }
+            CHECK(timed_out);
+            CHECK(!cleaned_up);
+        });
+        CHECK(cleaned_up);
+    }());
+    CHECK(loop.elapsed() == 2s);
 }

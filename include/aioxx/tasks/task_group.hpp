@@ -67,6 +67,23 @@ using group_body_t = std::invoke_result_t<Body&, task_group&>;
 
 }  // namespace detail
 
+/// What a task that was started with task_group::start says when it is ready (AnyIO: TaskStatus). Copies are equal.
+template <class T = void>
+class task_status {
+public:
+    /// Lets start() return the value. Errors: invalid_state_error when it was called before, or start() was cancelled.
+    template <class... Args>
+    void started(Args&&... value) const {
+        ready_.set_result(std::forward<Args>(value)...);
+    }
+
+private:
+    friend class task_group;
+    explicit task_status(event_loop& loop) : ready_(loop) {}
+
+    future<T> ready_;
+};
+
 /// The tasks of one with_task_group block. Asyncio: TaskGroup.
 class task_group : private region_group {
 public:
@@ -97,6 +114,32 @@ public:
     template <class T>
     task<T> create_task(coro<T> coroutine, std::string_view name = {}) {
         return create_task(std::move(coroutine), task_options{.name = name});
+    }
+
+    /// Starts a task of the group and waits until it says that it is ready (AnyIO: TaskGroup.start).
+    ///
+    /// Parameters: `function` is called with a task_status, whose started() gives the value, and returns a coro; it is
+    /// kept alive as long as that runs.
+    /// Returns: the value. The task runs on.
+    /// Errors: what the task throws before it is ready, which then is not an error of the group;
+    /// invalid_state_error when it ends without saying so, and as create_task.
+    /// Cancellation: cancels the task as well; the group waits for its end.
+    /// Example:
+    ///     std::uint16_t port = co_await group.start<std::uint16_t>([](task_status<std::uint16_t> status) -> coro<> {
+    ///         auto listening = co_await start_server(answer, "localhost", 0);
+    ///         status.started(listening.port());
+    ///         co_await listening.serve_forever();
+    ///     });
+    template <class T = void, class Function>
+    coro<T> start(Function function, task_options options = {}) {
+        const task_status<T> status(parent_.loop());
+        const task<> starting = create_task(run_until_ready(std::move(function), status), options);
+        try {
+            co_return co_await status.ready_;
+        } catch (const cancelled_error&) {
+            starting.cancel();
+            throw;
+        }
     }
 
     /// Cancels the tasks and the block. The block then ends without an error, unless there is another reason for
@@ -137,6 +180,20 @@ private:
 
         task_group& group_;
     };
+
+    template <class T, class Function>
+    static coro<> run_until_ready(Function function, task_status<T> status) {
+        try {
+            co_await function(status);
+        } catch (...) {
+            if (status.ready_.done()) throw;
+            status.ready_.set_exception(std::current_exception());
+            co_return;
+        }
+        if (status.ready_.done()) co_return;
+        status.ready_.set_exception(
+            std::make_exception_ptr(invalid_state_error("start: the task ended without calling started")));
+    }
 
     static task_base& require_task() {
         task_base* task = current_task();
