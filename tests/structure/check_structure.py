@@ -76,6 +76,7 @@ NO_TEST: Dict[str, str] = {
     "core/turn.hpp": "a contract and a struct, covered by the test of event_loop",
     "io/datagram_transport.hpp": CONTRACT,
     "io/process_transport.hpp": CONTRACT,
+    "tasks/children.hpp": "the mechanism below gather and wait, covered by their tests",
     "testing/check_transport.hpp": "is a test itself: tests/conformance runs it over every transport",
     "transports/stream_channel.hpp": CONTRACT,
 }
@@ -103,6 +104,7 @@ CATCH_ALL: Dict[str, str] = {
     "tasks/task_group.hpp": "kept until the children have ended, then thrown on",
     "transports/stream_transport.hpp": "an exception of a protocol ends its connection and is reported",
     "tasks/generators.hpp": "kept until the sources are closed, then thrown on",
+    "tasks/race.hpp": "the error of one that has lost goes to the exception handler",
     "tasks/merge.hpp": "kept until the sources are closed, then thrown on",
 }
 

@@ -3,8 +3,7 @@
 
 // tasks/gather.hpp: runs several coroutines at the same time and gives their results in order.
 //
-// Each child has a node in the frame of the gathering coroutine, which hangs in the child's list of waiters: a
-// thousand children cost one allocation beside their own, and each of them one more entry in a batch.
+// How it waits for them is children.hpp.
 
 #include <coroutine>
 #include <cstddef>
@@ -20,79 +19,12 @@
 #include <aioxx/core/future.hpp>
 #include <aioxx/core/task.hpp>
 #include <aioxx/core/waiter.hpp>
+#include <aioxx/tasks/children.hpp>
 #include <aioxx/tasks/run_until_complete.hpp>
 
 namespace aioxx {
 
 namespace detail {
-
-class gather_wait;
-
-// One of those waited for, without its type.
-class gather_child : public wait_node {
-protected:
-    gather_child() = default;
-    ~gather_child() = default;
-
-    gather_wait* wait_ = nullptr;
-
-private:
-    friend class gather_wait;
-
-    future_base* awaited_ = nullptr;
-    gather_child* next_ = nullptr;
-};
-
-// Waits for all children, or for the first failure.
-class gather_wait final : public waiter {
-public:
-    explicit gather_wait(bool stops_at_failure) noexcept : stops_at_failure_(stops_at_failure) {}
-
-    void add(gather_child& child, future_base& awaited, std::exception_ptr failure) {
-        child.awaited_ = &awaited;
-        child.next_ = std::exchange(children_, &child);
-        ++pending_;
-        if (awaited.done()) {
-            child_ended(std::move(failure));
-        } else {
-            awaited.add_waiter(child);
-        }
-    }
-
-    void child_ended(std::exception_ptr failure) {
-        --pending_;
-        if (failure && stops_at_failure_ && !failure_) failure_ = std::move(failure);
-        if (await_ready()) wake();
-    }
-
-    [[nodiscard]] bool await_ready() const noexcept { return pending_ == 0 || failure_; }
-    template <class Promise>
-    void await_suspend(std::coroutine_handle<Promise> coroutine) {
-        this->suspend(coroutine);
-    }
-    // Errors of children that nobody will ask for count as seen, also those that are still to come.
-    void await_resume() const {
-        for (gather_child* child = children_; child != nullptr; child = child->next_) child->awaited_->mark_retrieved();
-        this->throw_if_cancelled();
-        if (failure_) std::rethrow_exception(failure_);
-    }
-
-private:
-    // From here on nothing but the end of all children matters.
-    void cancel_wait() noexcept override {
-        this->set_cancelled();
-        stops_at_failure_ = false;
-        for (gather_child* child = children_; child != nullptr; child = child->next_) {
-            child->awaited_->cancel(this->cancel_message());
-        }
-    }
-    const char* waits_for() const noexcept override { return "gather"; }
-
-    gather_child* children_ = nullptr;
-    std::size_t pending_ = 0;
-    std::exception_ptr failure_;
-    bool stops_at_failure_;
-};
 
 // What was given to gather, until it starts. `moves`: the value is taken out of the task.
 template <class T>
@@ -142,12 +74,11 @@ using gathered_element = std::conditional_t<AsResult, result<typename Source::va
                                             gathered_value<typename Source::value_type>>;
 
 template <class Source>
-class gather_child_of final : public gather_child {
+class gather_child_of final : public awaited_child {
     using value_type = typename Source::value_type;
 
 public:
-    void start(gather_wait& wait, Source& source) {
-        this->wait_ = &wait;
+    void start(children_wait& wait, Source& source) {
         state_ = source.start();
         wait.add(*this, *state_, state_->outcome.exception());
     }
@@ -176,7 +107,7 @@ public:
     }
 
 private:
-    void run() override { this->wait_->child_ended(state_->outcome.exception()); }
+    void run() override { this->ended(state_->outcome.exception()); }
 
     state_ptr<typename Source::state_type> state_;
 };
@@ -184,9 +115,11 @@ private:
 template <bool AsResult, class... Sources>
 coro<std::tuple<gathered_element<AsResult, Sources>...>> gather_all(Sources... sources) {
     std::tuple<gather_child_of<Sources>...> children;
-    gather_wait all(!AsResult);
+    children_wait all(AsResult ? children_wait::until::all_ended : children_wait::until::failure, true, "gather");
     std::apply([&](auto&... child) { (child.start(all, sources), ...); }, children);
     co_await all;
+    all.give_up();
+    all.throw_failure();
     co_return std::apply(
         [](auto&... child) {
             return std::tuple<gathered_element<AsResult, Sources>...>(child.template take<AsResult>()...);
@@ -197,9 +130,11 @@ coro<std::tuple<gathered_element<AsResult, Sources>...>> gather_all(Sources... s
 template <bool AsResult, class Source>
 coro<std::vector<gathered_element<AsResult, Source>>> gather_list(std::vector<Source> sources) {
     std::vector<gather_child_of<Source>> children(sources.size());
-    gather_wait all(!AsResult);
+    children_wait all(AsResult ? children_wait::until::all_ended : children_wait::until::failure, true, "gather");
     for (std::size_t index = 0; index < sources.size(); ++index) children[index].start(all, sources[index]);
     co_await all;
+    all.give_up();
+    all.throw_failure();
     std::vector<gathered_element<AsResult, Source>> values;
     values.reserve(children.size());
     for (auto& child : children) values.push_back(child.template take<AsResult>());
