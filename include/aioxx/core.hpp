@@ -14,6 +14,7 @@
 #include <aioxx/core/backend.hpp>
 #include <aioxx/core/cancellation.hpp>
 #include <aioxx/core/clock.hpp>
+#include <aioxx/core/concurrent_future.hpp>
 #include <aioxx/core/context.hpp>
 #include <aioxx/core/context_var.hpp>
 #include <aioxx/core/coroutine.hpp>
@@ -31,6 +32,7 @@
 #include <aioxx/core/task_base.hpp>
 #include <aioxx/core/task_context.hpp>
 #include <aioxx/core/task_options.hpp>
+#include <aioxx/core/thread_gate.hpp>
 #include <aioxx/core/timer_queue.hpp>
 #include <aioxx/core/turn.hpp>
 #include <aioxx/core/waiter.hpp>

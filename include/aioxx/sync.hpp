@@ -8,11 +8,13 @@
 #include <aioxx/sync/acquire.hpp>
 #include <aioxx/sync/barrier.hpp>
 #include <aioxx/sync/capacity_limiter.hpp>
+#include <aioxx/sync/channel.hpp>
 #include <aioxx/sync/condition.hpp>
 #include <aioxx/sync/event.hpp>
 #include <aioxx/sync/lock.hpp>
 #include <aioxx/sync/priority_queue.hpp>
 #include <aioxx/sync/queue.hpp>
+#include <aioxx/sync/select.hpp>
 #include <aioxx/sync/semaphore.hpp>
 #include <aioxx/sync/units.hpp>
 #include <aioxx/sync/wait_queue.hpp>
