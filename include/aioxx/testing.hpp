@@ -7,7 +7,9 @@
 
 #include <aioxx/testing/check_sync.hpp>
 #include <aioxx/testing/check_transport.hpp>
+#include <aioxx/testing/fault_plan.hpp>
 #include <aioxx/testing/recording_protocol.hpp>
+#include <aioxx/testing/seeds.hpp>
 #include <aioxx/testing/sequencer.hpp>
 #include <aioxx/testing/step.hpp>
 #include <aioxx/testing/test_loop.hpp>

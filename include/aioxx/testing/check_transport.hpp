@@ -674,6 +674,7 @@ inline coro<> law_peer_vanishes(const make_transport_pair& make) {
     pair.ends.b->abort();
     co_await pair.a->until_lost();
     demand(pair.a->reason != nullptr, "bytes that cannot be sent any more make the loss an error");
+    demand(pair.a->count("resume_writing") == 0, "a loss does not resume writing");
     co_await pair.end();
 }
 
@@ -716,29 +717,29 @@ inline coro<> law_read_only_end(const make_transport_pair& make) {
         {"bytes arrive whole and in order", false, law_order},
         {"both directions carry bytes at once", true, law_both_directions},
         {"write does not keep the caller's memory", false, law_write_copies},
-        {"writelines equals writing the pieces, with empty ones anywhere (T3)", false, law_writelines},
+        {"writelines equals writing the pieces, with empty ones anywhere (T3, ST006)", false, law_writelines},
         {"writelines obeys the water marks and is sent to the end (T1, T2)", false, law_writelines_flow},
         {"close sends what is queued (T5)", false, law_close_flushes},
-        {"close and abort are idempotent, in any order", false, law_close_twice},
-        {"abort drops what is queued, also after close", false, law_abort_drops},
+        {"close and abort are idempotent, in any order (ST014)", false, law_close_twice},
+        {"abort drops what is queued, also after close (ST014)", false, law_abort_drops},
         {"write_eof ends one direction only", true, law_half_close},
         {"the peer's end closes unless the protocol wants it open", false, law_eof_closes},
-        {"writes after the end are dropped and counted (T4, T7)", false, law_write_after_close},
-        {"pause_reading holds the bytes back", false, law_pause_reading},
+        {"writes after the end are dropped and counted (T4, T7, ST008)", false, law_write_after_close},
+        {"pause_reading holds the bytes back (ST002)", false, law_pause_reading},
         {"pause_reading from within data_received holds the next portion back", false, law_pause_from_data},
-        {"pause_reading in connection_made holds the first bytes back", false, law_pause_at_start},
-        {"writing pauses above the high mark and resumes at the low one (T17)", false, law_water_marks},
+        {"pause_reading in connection_made holds the first bytes back (ST002)", false, law_pause_at_start},
+        {"writing pauses above the high mark and resumes at the low one (T17, PR005)", false, law_water_marks},
         {"a high mark of zero queues nothing while there is room", false, law_zero_high_mark},
-        {"resume_writing may write more", false, law_resume_writes},
-        {"resume_writing may close and abort (T6)", false, law_end_from_resume},
+        {"resume_writing may write more (ST010)", false, law_resume_writes},
+        {"resume_writing may close and abort (T6, FC007)", false, law_end_from_resume},
         {"data_received may close and abort", false, law_end_from_data},
-        {"an exception from data_received ends the connection", false, law_throwing_data},
-        {"exceptions from pause_writing and resume_writing do not", false, law_throwing_flow},
+        {"an exception from data_received ends the connection (ST003)", false, law_throwing_data},
+        {"exceptions from pause_writing and resume_writing do not (FC005)", false, law_throwing_flow},
         {"an exception from connection_lost is reported", false, law_throwing_lost},
         {"the protocol can be replaced at any time", false, law_set_protocol},
         {"a buffered protocol gets the same bytes", false, law_buffered},
         {"an empty buffer from get_buffer is an error", false, law_empty_buffer},
-        {"a peer that vanishes is an error when bytes are lost", false, law_peer_vanishes},
+        {"a peer that vanishes is an error when bytes are lost (FC008)", false, law_peer_vanishes},
         {"an open transport holds itself, a lost one does not", false, law_dropped_references},
     };
 }

@@ -6,9 +6,13 @@
 // A run fails at once when nothing can run any more, and says who waits for what; at its end it fails when a
 // task was forgotten, or when an error went to the exception handler because nobody caught it.
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
+#include <random>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +25,7 @@
 #include <aioxx/core/event_loop.hpp>
 #include <aioxx/core/task.hpp>
 #include <aioxx/tasks/run_until_complete.hpp>
+#include <aioxx/testing/seeds.hpp>
 #include <aioxx/testing/virtual_backend.hpp>
 
 namespace aioxx::testing {
@@ -40,6 +45,7 @@ struct test_options {
     bool allow_lost_tasks = false;  ///< tasks may be left behind when the main one ends
     bool allow_reports = false;     ///< the test looks at reports() itself
     std::size_t turn_limit = virtual_backend::default_turn_limit;  ///< of one run: more is an endless one
+    std::uint64_t seed = detail::present_seed;  ///< shuffles each batch; 0: first come first served. See explore
 };
 
 /// Owns an event loop on virtual time, and runs coroutines on it.
@@ -58,6 +64,10 @@ public:
           system_(static_cast<virtual_backend&>(loop_.system())) {
         system_.set_turn_limit(options.turn_limit);
         loop_.set_exception_handler([this](const exception_context& context) { reports_.push_back(context); });
+        if (options.seed == 0) return;
+        loop_.set_batch_order([random = std::mt19937_64(options.seed)](std::span<ready_node*> batch) mutable {
+            std::shuffle(batch.begin(), batch.end(), random);
+        });
     }
 
     [[nodiscard]] event_loop& loop() noexcept { return loop_; }
@@ -72,14 +82,14 @@ public:
     /// closed, and with it every coroutine is gone before the variables that it may refer to.
     template <class T>
     T run(coro<T> main) {
-        detail::require_not_running(loop_, "run");
+        aioxx::detail::require_not_running(loop_, "run");
         task<T> running = create_task(loop_, std::move(main));
-        drive([&] { detail::run_until_done(loop_, *running.shared_state()); });
+        drive([&] { aioxx::detail::run_until_done(loop_, *running.shared_state()); });
         settle();
         const bool succeeded = running.shared_state()->outcome.has_value();
         check_lost_tasks(succeeded);
         if (succeeded) check_reports();
-        return detail::take_outcome(*running.shared_state());
+        return aioxx::detail::take_outcome(*running.shared_state());
     }
 
     /// Runs everything that is due up to a later point in time, without a main task.
