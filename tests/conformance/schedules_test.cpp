@@ -352,7 +352,7 @@ coro<> works(dice& random, bool fails, int& ended) {
 coro<> group_scene(dice& random) {
     int started = 0;
     int ended = 0;
-    const unsigned failing = random() % 5;
+    const auto failing = random() % 5;
     co_await play([&](task_group& group) -> coro<> {
         for (unsigned number = 0; number < 4; ++number) {
             auto child = works(random, number == failing, ended);

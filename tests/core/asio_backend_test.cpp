@@ -11,7 +11,9 @@
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 
+#include <aioxx/core/instrument.hpp>
 #include <aioxx/core/task.hpp>
+#include <aioxx/tasks/run_until_complete.hpp>
 #include <aioxx/tasks/sleep.hpp>
 #include <aioxx/testing/virtual_backend.hpp>
 
@@ -19,6 +21,12 @@
 
 using namespace aioxx;
 using namespace std::chrono_literals;
+
+namespace {
+
+coro<> give_way() { co_await aioxx::sleep(0s); }
+
+}  // namespace
 
 TEST_CASE("a loop on its own context runs callbacks, timers and tasks until it is stopped", "[core]") {
     event_loop loop(std::make_unique<asio_backend>());
@@ -86,7 +94,7 @@ TEST_CASE("a callback that reschedules itself for ever does not starve timers an
     CHECK(posted);
 }
 
-TEST_CASE("a call from another thread wakes a loop that has nothing else to do (BE014)", "[core][threads]") {
+TEST_CASE("a call from another thread wakes a loop that has nothing else to do (BE014)", "[core][threads][EV003]") {
     event_loop loop(std::make_unique<asio_backend>());
     bool called = false;
     const auto here = std::this_thread::get_id();
@@ -99,6 +107,77 @@ TEST_CASE("a call from another thread wakes a loop that has nothing else to do (
     loop.run_forever();
     other.join();
     CHECK(called);
+}
+
+TEST_CASE("a loop that runs again can be woken again", "[core][threads][PR010]") {
+    event_loop loop(std::make_unique<asio_backend>());
+    int called = 0;
+    for (int run = 1; run <= 3; ++run) {
+        std::thread other([&] {
+            loop.call_soon_threadsafe([&] {
+                ++called;
+                loop.stop();
+            });
+        });
+        loop.run_forever();
+        other.join();
+        CHECK(called == run);
+    }
+}
+
+TEST_CASE("short sleeps do not spin", "[core][EV027]") {
+    class turn_counter final : public instrument {
+    public:
+        void turn_begins() noexcept override { ++turns; }
+        int turns = 0;
+    };
+    event_loop loop(std::make_unique<asio_backend>());
+    turn_counter counter;
+    loop.add_instrument(counter);
+    constexpr int sleeps = 50;
+    run_until_complete(loop, []() -> coro<> {
+        for (int i = 0; i < sleeps; ++i) co_await aioxx::sleep(300us);
+    }());
+    CHECK(counter.turns >= sleeps);
+    CHECK(counter.turns <= 2 * sleeps + 5);  // one for each sleep, and a wake-up that came too early
+}
+
+TEST_CASE("loops in several threads know their own tasks and call each other", "[core][threads][MI007]") {
+    constexpr std::size_t threads = 4;
+    constexpr int calls = 500;
+    std::vector<std::unique_ptr<event_loop>> loops;
+    for (std::size_t i = 0; i < threads; ++i) loops.push_back(std::make_unique<event_loop>(std::make_unique<asio_backend>()));
+    std::vector<int> arrived(threads, 0);   // each counted in its own thread only
+    std::vector<int> mistakes(threads, 0);
+
+    // Calls the neighbour until it has been called as often itself.
+    const auto main = [](std::vector<std::unique_ptr<event_loop>>& all, std::vector<int>& counts,
+                         std::vector<int>& wrong, std::size_t self) -> coro<> {
+        event_loop& here = *all[self];
+        const std::size_t next = (self + 1) % all.size();
+        const std::string name = "main " + std::to_string(self);
+        current_task()->set_name(name);
+        for (int i = 0; i < calls; ++i) {
+            all[next]->call_soon_threadsafe([&counts, &wrong, &all, next] {
+                ++counts[next];
+                if (&get_running_loop() != all[next].get() || current_task() != nullptr) ++wrong[next];
+            });
+            co_await create_task(give_way(), "child");
+            if (&get_running_loop() != &here || current_task()->name() != name) ++wrong[self];
+        }
+        if (here.tasks().front() == nullptr || here.tasks().next(*here.tasks().front()) != nullptr) ++wrong[self];
+        while (counts[self] < calls) co_await aioxx::sleep(100us);
+    };
+    std::vector<std::thread> running;
+    for (std::size_t self = 0; self < threads; ++self) {
+        running.emplace_back([&, self] { run_until_complete(*loops[self], main(loops, arrived, mistakes, self)); });
+    }
+    for (std::thread& each : running) each.join();
+    for (std::size_t self = 0; self < threads; ++self) {
+        CHECK(arrived[self] == calls);
+        CHECK(mistakes[self] == 0);
+        CHECK(loops[self]->tasks().empty());
+    }
 }
 
 TEST_CASE("calls from several threads all arrive, each thread's in order", "[core][threads]") {

@@ -158,7 +158,7 @@ TEST_CASE("a full descriptor becomes writable when there is room again", "[core]
     CHECK(s.handler.writable == 1);
 }
 
-TEST_CASE("reading and writing are waited for at the same time", "[core]") {
+TEST_CASE("reading and writing are waited for at the same time", "[core][ST019]") {
     scene s;
     s.await_and_settle();
     s.watch->await_writable();
@@ -178,7 +178,7 @@ TEST_CASE("a peer that goes away is an event", "[core]") {
     CHECK(s.handler.readable == 1);
 }
 
-TEST_CASE("after the release the handler is not called, even for an event that had arrived", "[core]") {
+TEST_CASE("after the release the handler is not called, even for an event that had arrived", "[core][ST020]") {
     scene s;
     s.await_and_settle();
     s.watch->await_writable();

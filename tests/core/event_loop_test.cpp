@@ -313,7 +313,7 @@ TEST_CASE("callbacks that reschedule themselves do not starve what is deferred o
     CHECK(spins_at_deferred <= 8);
 }
 
-TEST_CASE("call_soon_threadsafe keeps the order", "[core]") {
+TEST_CASE("call_soon_threadsafe keeps the order", "[core][EV003]") {
     testing::test_loop loop;
     std::vector<int> order;
     for (int number = 0; number < 3; ++number) {

@@ -53,7 +53,7 @@ private:
 
 }  // namespace
 
-TEST_CASE("a blocking call runs on another thread and gives its value (MI004)", "[core][threads]") {
+TEST_CASE("a blocking call runs on another thread and gives its value (MI004, EV004)", "[core][threads]") {
     testing::test_loop loop;
     const auto here = std::this_thread::get_id();
     loop.run([](std::thread::id own) -> coro<> {

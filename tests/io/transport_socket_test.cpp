@@ -15,6 +15,26 @@
 
 namespace aioxx {
 
+namespace {
+
+// Whether a type offers what only the owner of a socket may do.
+template <class T>
+constexpr bool can_disturb = requires(T socket) { socket.close(); } || requires(T socket) { socket.reset(); } ||
+                             requires(T socket) { socket.shutdown(0); } || requires(T socket) { socket.recv(1); } ||
+                             requires(T socket) { socket.read(1); } || requires(T socket) { socket.send("x"); } ||
+                             requires(T socket) { socket.write("x"); } || requires(T socket) { socket.accept(); } ||
+                             requires(T socket) { socket.listen(1); } || requires(T socket) { socket.release(); };
+
+}  // namespace
+
+TEST_CASE("a transport_socket offers nothing that would disturb its transport, and does not own", "[io][EV013]") {
+    STATIC_REQUIRE_FALSE(can_disturb<transport_socket>);
+    STATIC_REQUIRE(can_disturb<unique_fd>);
+    const unique_fd fd(::socket(AF_INET, SOCK_STREAM, 0));
+    { const transport_socket view(fd.get()); }
+    CHECK(transport_socket(fd.get()).type() == SOCK_STREAM);
+}
+
 TEST_CASE("a transport_socket tells what kind of socket it is", "[io]") {
     const unique_fd tcp(::socket(AF_INET6, SOCK_STREAM, 0));
     const unique_fd udp(::socket(AF_INET, SOCK_DGRAM, 0));

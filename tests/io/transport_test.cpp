@@ -38,7 +38,7 @@ std::string lines(int count) {
 
 }  // namespace
 
-TEST_CASE("write takes text, views, arrays and vectors as bytes to copy", "[io]") {
+TEST_CASE("write takes text, views, arrays and vectors as bytes to copy", "[io][ST006]") {
     fake_transport made;
     transport& sink = made;
     const std::string text = "string";
@@ -58,7 +58,7 @@ TEST_CASE("write takes text, views, arrays and vectors as bytes to copy", "[io]"
     CHECK(mine == "mine");
 }
 
-TEST_CASE("write takes a bytearray that is moved as a block to keep", "[io]") {
+TEST_CASE("write takes a bytearray that is moved as a block to keep", "[io][ST006]") {
     fake_transport made;
     transport& sink = made;
     bytearray block(bytes_view("block"));

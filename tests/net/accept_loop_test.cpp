@@ -106,7 +106,7 @@ TEST_CASE("more connections than the backlog are accepted in several turns (ST01
     }());
 }
 
-TEST_CASE("a peer that has gone before it was accepted does not stop the loop (S3)", "[net]") {
+TEST_CASE("a peer that has gone before it was accepted does not stop the loop (S3)", "[net][BE052]") {
     run_bounded([]() -> coro<> {
         accepting server;
         server.loop.start();
@@ -126,7 +126,7 @@ TEST_CASE("a peer that has gone before it was accepted does not stop the loop (S
 // Not under the sanitizers: to look at an object's type, UBSan opens descriptors of its own.
 #if !defined(AIOXX_NO_FRAME_POOL)
 
-TEST_CASE("without descriptors it reports, rests, and accepts when there are some again (S4)", "[net]") {
+TEST_CASE("without descriptors it reports, rests, and accepts when there are some again (S4)", "[net][BE052]") {
     run_bounded([]() -> coro<> {
         std::vector<std::string> reports;
         auto& loop = get_running_loop();
@@ -180,7 +180,7 @@ TEST_CASE("a loop that is closed while it rests does not come back (S4)", "[net]
 
 #endif
 
-TEST_CASE("close ends the listening at once, from within the accepted function as well", "[net]") {
+TEST_CASE("close ends the listening at once, from within the accepted function as well", "[net][PR009]") {
     run_bounded([]() -> coro<> {
         accept_loop* self = nullptr;
         int calls = 0;

@@ -65,19 +65,21 @@ auto make_recorder() {
 
 }  // namespace
 
-TEST_CASE("the next address is tried as soon as one has failed", "[net]") {
+TEST_CASE("the next address is tried as soon as one has failed", "[net][BE036][MI005]") {
     run_bounded([]() -> coro<> {
         const bound_socket refusing("127.0.0.1", false);
         const bound_socket listening;
+        const std::size_t before = open_descriptors();
         for (const std::optional<duration> delay : {std::optional<duration>(1h), std::optional<duration>()}) {
             const std::vector<endpoint> addresses = list(refusing.address, listening.address);
             const endpoint peer = co_await connected_to(addresses, options_with(delay));
             CHECK(peer == listening.address);
+            CHECK(open_descriptors() <= before + 1);  // the loop's timer may have been opened
         }
     }());
 }
 
-TEST_CASE("an address without an answer does not hold up the next one", "[net]") {
+TEST_CASE("an address without an answer does not hold up the next one", "[net][MI005]") {
     run_bounded([]() -> coro<> {
         const silent_address silent;
         const bound_socket listening;
@@ -90,7 +92,7 @@ TEST_CASE("an address without an answer does not hold up the next one", "[net]")
     }());
 }
 
-TEST_CASE("several winners at once leave one connection (S8)", "[net]") {
+TEST_CASE("several winners at once leave one connection (S8)", "[net][MI005]") {
     run_bounded([]() -> coro<> {
         const bound_socket first, second, third;
         const std::vector<endpoint> addresses = list(first.address, second.address, third.address);
@@ -111,7 +113,7 @@ TEST_CASE("several winners at once leave one connection (S8)", "[net]") {
     }());
 }
 
-TEST_CASE("the error lists every attempt", "[net]") {
+TEST_CASE("the error lists every attempt", "[net][BE032][BE035][MI005]") {
     run_bounded([]() -> coro<> {
         const bound_socket one("127.0.0.1", false);
         const bound_socket two("127.0.0.1", false);
@@ -136,12 +138,13 @@ TEST_CASE("the error lists every attempt", "[net]") {
             FAIL("nobody listens");
         } catch (const connect_error& failure) {
             CHECK(failure.attempts().size() == 1);
+            CHECK(failure.code() == std::errc::connection_refused);
         }
         CHECK(open_descriptors() == before);
     }());
 }
 
-TEST_CASE("no address at all is an error as well", "[net]") {
+TEST_CASE("no address at all is an error as well", "[net][BE034][MI005]") {
     run_bounded([]() -> coro<> {
         bool failed = false;
         try {
@@ -153,7 +156,7 @@ TEST_CASE("no address at all is an error as well", "[net]") {
     }());
 }
 
-TEST_CASE("a connect that is cancelled closes everything, whenever that is (S9)", "[net]") {
+TEST_CASE("a connect that is cancelled closes everything, whenever that is (S9)", "[net][MI005]") {
     run_bounded([]() -> coro<> {
         const silent_address silent;
         const bound_socket listening;
@@ -222,7 +225,7 @@ TEST_CASE("connecting is limited by the timeout", "[net]") {
     }());
 }
 
-TEST_CASE("the local address is bound before connecting", "[net]") {
+TEST_CASE("the local address is bound before connecting", "[net][BE037][EV010]") {
     run_bounded([]() -> coro<> {
         const bound_socket listening;
         connect_options options;
@@ -238,6 +241,19 @@ TEST_CASE("the local address is bound before connecting", "[net]") {
             FAIL("192.0.2.1 is not ours");
         } catch (const connect_error& failure) {
             CHECK(failure.code() == std::errc::address_not_available);
+            CHECK(std::string(failure.what()).find(" from 192.0.2.1:0: ") != std::string::npos);
+        }
+        const bound_socket taken;
+        options.local_address = taken.address;
+        try {
+            static_cast<void>(co_await connected_to(list(listening.address, listening.address), options));
+            FAIL("the local port is taken");
+        } catch (const connect_error& failure) {
+            CHECK(failure.code() == std::errc::address_in_use);
+            REQUIRE(failure.attempts().size() == 2);
+            CHECK(failure.attempts()[1].local == taken.address);
+            const std::string each = to_string(listening.address) + " from " + to_string(taken.address) + ": ";
+            CHECK(std::string(failure.what()).find(each) != std::string::npos);
         }
         options.local_address = endpoint::from_ip("::1", 0);
         bool failed = false;
@@ -248,6 +264,28 @@ TEST_CASE("the local address is bound before connecting", "[net]") {
             failed = true;
         }
         CHECK(failed);
+    }());
+}
+
+TEST_CASE("the scope of an IPv6 address reaches the system", "[net][BE004]") {
+    if (!support::has_ipv6()) {
+        WARN("this machine has no IPv6");
+        return;
+    }
+    run_bounded([]() -> coro<> {
+        const auto failure_of = [](std::string host) -> coro<connect_error> {
+            try {
+                static_cast<void>(co_await create_connection(make_recorder(), std::move(host), 1));
+            } catch (const connect_error& failure) {
+                co_return failure;
+            }
+            throw std::runtime_error("port 1 of a link-local address answered");
+        };
+        const connect_error unscoped = co_await failure_of("fe80::1");
+        CHECK(unscoped.code() == std::errc::invalid_argument);  // the system cannot tell which link is meant
+        const connect_error scoped = co_await failure_of("fe80::1%lo");
+        CHECK(scoped.code() != std::errc::invalid_argument);
+        CHECK(to_string(scoped.attempts().at(0).address) == "[fe80::1%lo]:1");
     }());
 }
 
@@ -322,7 +360,7 @@ TEST_CASE("create_connection that is cancelled closes the connection, whenever t
     }());
 }
 
-TEST_CASE("create_unix_connection names the path that nobody listens on", "[net]") {
+TEST_CASE("create_unix_connection names the path that nobody listens on", "[net][EV015]") {
     run_bounded([]() -> coro<> {
         const support::temporary_directory folder;
         const std::string path = folder.path("nobody");
@@ -343,7 +381,7 @@ TEST_CASE("create_unix_connection names the path that nobody listens on", "[net]
     }());
 }
 
-TEST_CASE("connect_accepted_socket takes a connected stream socket and nothing else", "[net]") {
+TEST_CASE("connect_accepted_socket takes a connected stream socket and nothing else", "[net][BE034]") {
     run_bounded([]() -> coro<> {
         int ends[2];
         REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);

@@ -3,6 +3,7 @@
 #include <aioxx/net/fd_callbacks.hpp>
 
 #include <chrono>
+#include <memory>
 #include <stdexcept>
 #include <string>
 
@@ -13,9 +14,11 @@
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/unique_fd.hpp>
 #include <aioxx/core/future.hpp>
+#include <aioxx/net/connect.hpp>
 #include <aioxx/tasks/runner.hpp>
 #include <aioxx/tasks/sleep.hpp>
 #include <aioxx/tasks/wait_for.hpp>
+#include <aioxx/testing/recording_protocol.hpp>
 
 #include "support/catch.hpp"
 
@@ -70,7 +73,7 @@ TEST_CASE("a reader is called as long as there is something to read, and at the 
     }());
 }
 
-TEST_CASE("a writer is called while there is room, beside a reader of the same descriptor", "[net][EV006]") {
+TEST_CASE("a writer is called while there is room, beside a reader of the same descriptor", "[net][EV006][ST019]") {
     run([]() -> coro<> {
         event_loop& loop = get_running_loop();
         pair ends;
@@ -144,6 +147,24 @@ TEST_CASE("readers are refused on a closed loop and for what is no descriptor", 
     runs.close();
     CHECK_THROWS_AS(add_writer(loop, ends.here.get(), [] {}), invalid_state_error);
     CHECK(!remove_reader(loop, ends.here.get()));
+}
+
+TEST_CASE("a descriptor of a transport is refused to others and stays the transport's", "[net][ST023]") {
+    run([]() -> coro<> {
+        event_loop& loop = get_running_loop();
+        pair ends;
+        const int number = ends.here.get();
+        const auto make = [] { return std::make_shared<testing::recording_protocol>(); };
+        auto made = co_await connect_accepted_socket(make, std::move(ends.here));
+        CHECK_THROWS_AS(add_reader(loop, number, [] {}), broken_error);
+        CHECK_THROWS_AS(add_writer(loop, number, [] {}), broken_error);
+        CHECK_FALSE(remove_reader(loop, number));
+        CHECK_FALSE(remove_writer(loop, number));
+        send(ends.there, "for the transport");
+        co_await wait_for(made.protocol->has_received(17), 10s);
+        made.transport->close();
+        co_await made.protocol->called("connection_lost");
+    }());
 }
 
 TEST_CASE("a callback that is already scheduled still runs in the batch in which the loop is stopped", "[net][BE029]") {

@@ -57,7 +57,7 @@ TEST_CASE("wait_fd returns when the descriptor may be read or written", "[net]")
     }());
 }
 
-TEST_CASE("a wait that is cancelled lets another one watch the same descriptor", "[net]") {
+TEST_CASE("a wait that is cancelled lets another one watch the same descriptor", "[net][EV026]") {
     run_bounded([]() -> coro<> {
         const pipe_ends pipe;
         std::string story;

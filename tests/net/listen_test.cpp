@@ -74,7 +74,7 @@ TEST_CASE("the family can be restricted", "[net]") {
     }());
 }
 
-TEST_CASE("a port in use is an error that names the address, and everything bound before is closed", "[net]") {
+TEST_CASE("a port in use is an error that names the address, and everything bound before is closed", "[net][BE043]") {
     run_bounded([]() -> coro<> {
         const support::bound_socket taken;
         const std::size_t before = support::open_descriptors();
@@ -111,7 +111,7 @@ TEST_CASE("a port that is taken between bind and listen is an error that leaves 
     }());
 }
 
-TEST_CASE("an address that is not ours cannot be bound", "[net]") {
+TEST_CASE("an address that is not ours cannot be bound", "[net][BE041]") {
     run_bounded([]() -> coro<> {
         try {
             static_cast<void>(co_await create_server(make_recorder(), "192.0.2.1", 0));
@@ -123,15 +123,46 @@ TEST_CASE("an address that is not ours cannot be bound", "[net]") {
     }());
 }
 
-TEST_CASE("several servers can share a port when they say so", "[net]") {
+TEST_CASE("the scope of a server's IPv6 address reaches the system", "[net][BE045]") {
+    if (!support::has_ipv6()) {
+        WARN("this machine has no IPv6");
+        return;
+    }
+    run_bounded([]() -> coro<> {
+        // An address that is not ours, on a link that is named or not.
+        for (const std::string host : {"fe80::1", "fe80::1%lo"}) {
+            try {
+                static_cast<void>(co_await create_server(make_recorder(), host, 0));
+                FAIL("fe80::1 is not ours");
+            } catch (const broken_error& failure) {
+                const bool has_scope = host.find('%') != std::string::npos;
+                CHECK(failure.code() == (has_scope ? std::errc::address_not_available : std::errc::invalid_argument));
+                CHECK(std::string(failure.what()).find(host) != std::string::npos);
+            }
+        }
+    }());
+}
+
+TEST_CASE("several servers can share a port when they say so", "[net][EV014]") {
     run_bounded([]() -> coro<> {
         listen_options shared;
         shared.reuse_port = true;
         server first = co_await create_server(make_recorder(), "127.0.0.1", 0, shared);
         server second = co_await create_server(make_recorder(), "127.0.0.1", first.port(), shared);
         CHECK(second.is_serving());
+        server alone = co_await create_server(make_recorder(), "127.0.0.1", 0);
+        for (const listen_options& options : {shared, listen_options()}) {
+            bool refused = false;
+            try {
+                static_cast<void>(co_await create_server(make_recorder(), "127.0.0.1", alone.port(), options));
+            } catch (const broken_error& failure) {
+                refused = failure.code() == std::errc::address_in_use;
+            }
+            CHECK(refused);  // both have to say so
+        }
         co_await end(first);
         co_await end(second);
+        co_await end(alone);
     }());
 }
 
@@ -189,7 +220,7 @@ TEST_CASE("a file that somebody replaced, removed or wants to keep stays as it i
     }());
 }
 
-TEST_CASE("a left-over socket is replaced, any other file stays and is in the way (SV004)", "[net]") {
+TEST_CASE("a left-over socket is replaced, any other file stays and is in the way (SV004)", "[net][EV015]") {
     run_bounded([]() -> coro<> {
         const support::temporary_directory folder;
         const std::string path = folder.path("sock");

@@ -93,7 +93,7 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 
 }  // namespace
 
-TEST_CASE("PI001 a read pipe delivers its data, then its end, then is lost, and is closed", "[net]") {
+TEST_CASE("PI001 a read pipe delivers its data, then its end, then is lost, and is closed", "[net][EV021]") {
     const std::size_t before = open_descriptors();
     run_bounded([]() -> coro<> {
         support::pipe_ends ends = make_pipe();
@@ -144,7 +144,7 @@ TEST_CASE("a paused read pipe delivers nothing until it is resumed", "[net]") {
     }());
 }
 
-TEST_CASE("PI003 what is written to a pipe arrives in order, whatever its size", "[net]") {
+TEST_CASE("PI003 what is written to a pipe arrives in order, whatever its size", "[net][EV023]") {
     run_bounded([]() -> coro<> {
         support::pipe_ends ends = make_pipe();
         auto from = co_await connect_read_pipe(make_protocol, std::move(ends.read));
@@ -184,7 +184,8 @@ TEST_CASE("T17 a write pipe resumes at the low water mark, not only when it is e
     }());
 }
 
-TEST_CASE("PI004 a write pipe notices that its reader is gone: cleanly, or with an error when bytes are lost", "[net]") {
+TEST_CASE("PI004 a write pipe notices that its reader is gone: cleanly, or with an error when bytes are lost",
+          "[net][EV024]") {
     run_bounded([]() -> coro<> {
         support::pipe_ends idle = make_pipe();
         auto clean = co_await connect_write_pipe(make_protocol, std::move(idle.write));
@@ -323,7 +324,7 @@ TEST_CASE("T18 a write pipe over a socket or a terminal stays when something arr
     }());
 }
 
-TEST_CASE("T20 a pipe or a terminal that others share stays blocking for them", "[net]") {
+TEST_CASE("T20 a pipe or a terminal that others share stays blocking for them", "[net][EV023]") {
     run_bounded([]() -> coro<> {
         support::pipe_ends ends = make_pipe();
         const terminal screen;
@@ -351,7 +352,7 @@ TEST_CASE("T20 a pipe or a terminal that others share stays blocking for them", 
     }());
 }
 
-TEST_CASE("the master of a pseudo-terminal stays the master of the same one", "[net]") {
+TEST_CASE("the master of a pseudo-terminal stays the master of the same one", "[net][EV021]") {
     run_bounded([]() -> coro<> {
         terminal screen;
         auto master = co_await connect_read_pipe(make_protocol, std::move(screen.master));
@@ -362,6 +363,41 @@ TEST_CASE("the master of a pseudo-terminal stays the master of the same one", "[
         co_await master.protocol->called("connection_lost");  // EIO is its end
         CHECK(master.protocol->calls().back() == "connection_lost");
     }());
+}
+
+TEST_CASE("a terminal is read and written by a transport each", "[net][EV025]") {
+    run_bounded([]() -> coro<> {
+        const terminal screen;
+        auto from = co_await connect_read_pipe(make_protocol, copy_of(screen.master));
+        auto to = co_await connect_write_pipe(make_protocol, copy_of(screen.master));
+        to.transport->write("typed");
+        put(screen.slave, "shown");
+        co_await from.protocol->has_received(5);
+        CHECK(from.protocol->received() == "shown");
+        char text[16];
+        CHECK(std::string(text, static_cast<std::size_t>(::read(screen.slave.get(), text, sizeof text))) == "typed");
+        to.transport->close();
+        co_await to.protocol->called("connection_lost");
+        put(screen.slave, ", still");
+        co_await from.protocol->has_received(12);
+        CHECK(from.protocol->count("connection_lost") == 0);
+        from.transport->close();
+    }());
+}
+
+TEST_CASE("pipes that nobody closes are closed at the end of run", "[net][EV022]") {
+    const std::size_t before = open_descriptors();
+    const auto protocol = make_protocol();
+    run_bounded([](std::shared_ptr<recording_protocol> kept) -> coro<> {
+        support::pipe_ends ends = make_pipe();
+        const auto factory = [kept] { return kept; };
+        co_await connect_read_pipe(factory, std::move(ends.read));
+        auto full = co_await connect_write_pipe(make_protocol, std::move(ends.write));
+        kept->connection()->pause_reading();
+        full.transport->write(std::string(1'000'000, 'x'));
+    }(protocol));
+    CHECK(open_descriptors() == before);
+    CHECK(protocol->calls().back() == "connection_lost");
 }
 
 TEST_CASE("a FIFO that was opened for both directions does not end with its last writer", "[net]") {

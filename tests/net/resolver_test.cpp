@@ -28,7 +28,7 @@ T run_bounded(coro<T> main) {
 
 }  // namespace
 
-TEST_CASE("a numeric address needs no look-up", "[net]") {
+TEST_CASE("a numeric address needs no look-up", "[net][BE001]") {
     testing::test_loop loop;
     for (const std::string host : {"127.0.0.1", "::1"}) {
         testing::step found(loop, [&] { return resolve(host, 80); });
@@ -36,10 +36,15 @@ TEST_CASE("a numeric address needs no look-up", "[net]") {
         const std::vector<endpoint> addresses = found.result();
         REQUIRE(addresses.size() == 1);
         CHECK(addresses[0] == endpoint::from_ip(host, 80));
+        resolve_options datagrams;
+        datagrams.type = SOCK_DGRAM;
+        testing::step likewise(loop, [&] { return resolve(host, 80, datagrams); });
+        REQUIRE(likewise.ready());
+        CHECK(likewise.result() == addresses);
     }
 }
 
-TEST_CASE("an address of another family than the one asked for is refused", "[net]") {
+TEST_CASE("an address of another family than the one asked for is refused", "[net][BE002]") {
     testing::test_loop loop;
     resolve_options v6;
     v6.family = AF_INET6;
@@ -53,7 +58,7 @@ TEST_CASE("an address of another family than the one asked for is refused", "[ne
     }
 }
 
-TEST_CASE("localhost is resolved to loopback addresses without duplicates", "[net]") {
+TEST_CASE("localhost is resolved to loopback addresses without duplicates", "[net][BE002]") {
     const std::vector<endpoint> addresses = run_bounded(resolve("localhost", 1234));
     REQUIRE(!addresses.empty());
     for (const endpoint& address : addresses) {
@@ -68,7 +73,7 @@ TEST_CASE("localhost is resolved to loopback addresses without duplicates", "[ne
     CHECK(only[0].host() == "127.0.0.1");
 }
 
-TEST_CASE("an empty host means the loopback, or all interfaces for listening", "[net]") {
+TEST_CASE("an empty host means the loopback, or all interfaces for listening", "[net][BE002]") {
     resolve_options v4;
     v4.family = AF_INET;
     CHECK(run_bounded(resolve("", 5, v4)).at(0) == endpoint::from_ip("127.0.0.1", 5));
@@ -76,7 +81,7 @@ TEST_CASE("an empty host means the loopback, or all interfaces for listening", "
     CHECK(run_bounded(resolve("", 5, v4)).at(0) == endpoint::from_ip("0.0.0.0", 5));
 }
 
-TEST_CASE("a host that does not exist is named in the error", "[net]") {
+TEST_CASE("a host that does not exist is named in the error", "[net][BE041]") {
     try {
         run_bounded(resolve("no such host.invalid", 80));
         FAIL("it was resolved");

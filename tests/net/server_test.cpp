@@ -176,6 +176,30 @@ TEST_CASE("wait_closed waits until it is closed and empty, in any order (S1, SV0
     }());
 }
 
+TEST_CASE("a server that is closed refuses new clients and keeps those it has", "[net][EV018]") {
+    run_bounded([]() -> coro<> {
+        served all;
+        server listening = co_await create_server(all.factory(), "127.0.0.1", 0);
+        const std::uint16_t port = listening.port();
+        client_connection client = co_await connect_to(port);
+        co_await all.until(1);
+        listening.close();
+        bool refused = false;
+        try {
+            static_cast<void>(co_await connect_to(port));
+        } catch (const connect_error& failure) {
+            refused = failure.code() == std::errc::connection_refused;
+        }
+        CHECK(refused);
+        client.transport->write("still here");
+        co_await all.protocols[0]->has_received(10);
+        all.protocols[0]->connection()->write("so am I");
+        co_await client.protocol->has_received(7);
+        client.transport->close();
+        co_await listening.wait_closed();
+    }());
+}
+
 TEST_CASE("close_clients ends the connections in order, abort_clients at once (SV003)", "[net]") {
     run_bounded([]() -> coro<> {
         for (const bool abort : {false, true}) {
@@ -317,7 +341,7 @@ TEST_CASE("a factory may close its server (S2)", "[net]") {
     }());
 }
 
-TEST_CASE("a server that is closed in the turn of a connection leaves nothing open (S2)", "[net]") {
+TEST_CASE("a server that is closed in the turn of a connection leaves nothing open (S2)", "[net][S10]") {
     run_bounded([]() -> coro<> {
         const std::size_t before = support::open_descriptors();
         for (int turns = 0; turns < 10; ++turns) {

@@ -23,7 +23,7 @@ unique_fd socket_of(int family) { return unique_fd(::socket(family, SOCK_STREAM,
 
 }  // namespace
 
-TEST_CASE("TCP sends without delay unless that is switched off", "[net]") {
+TEST_CASE("TCP sends without delay unless that is switched off", "[net][BE057]") {
     const unique_fd socket = socket_of(AF_INET);
     apply({}, socket.get(), AF_INET);
     CHECK(option_of(socket, IPPROTO_TCP, TCP_NODELAY) != 0);
@@ -39,7 +39,7 @@ TEST_CASE("TCP sends without delay unless that is switched off", "[net]") {
     CHECK(option_of(untouched, IPPROTO_TCP, TCP_NODELAY) == 0);
 }
 
-TEST_CASE("options of sockets of any kind are applied", "[net]") {
+TEST_CASE("options of sockets of any kind are applied", "[net][BE057]") {
     const unique_fd socket = socket_of(AF_UNIX);
     socket_options options;
     options.keep_alive = true;

@@ -58,7 +58,7 @@ process_options without(bool in, bool out, bool err) {
 
 }  // namespace
 
-TEST_CASE("SP001 communicate sends data, none or an empty one, and gives both outputs", "[process]") {
+TEST_CASE("SP001 communicate sends data, none or an empty one, and gives both outputs", "[process][EV035]") {
     run_bounded([]() -> coro<> {
         for (const std::string data : {"", "x", "several\nlines\n"}) {
             const process child = co_await shell("cat; echo errors >&2");
@@ -86,7 +86,8 @@ TEST_CASE("SP001 communicate moves more than all pipes and buffers hold, in both
     }());
 }
 
-TEST_CASE("SP007 outputs that are no pipes stay empty, and standard error can join standard output", "[process]") {
+TEST_CASE("SP007 outputs that are no pipes stay empty, and standard error can join standard output",
+          "[process][EV035]") {
     run_bounded([]() -> coro<> {
         const process quiet = co_await shell("echo out; echo err >&2", without(true, true, true));
         const process_output nothing = co_await quiet.communicate();

@@ -156,7 +156,7 @@ TEST_CASE("a write loop with drain notices that the peer has gone (R3, SM013)", 
     }());
 }
 
-TEST_CASE("a drain that is paused when the connection is lost learns the reason", "[streams]") {
+TEST_CASE("a drain that is paused when the connection is lost learns the reason", "[streams][FC008]") {
     test_loop().run([]() -> coro<> {
         joined_link joined;
         co_await joined.settle();

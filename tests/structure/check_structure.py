@@ -103,6 +103,7 @@ CATCH_ALL: Dict[str, str] = {
     "tasks/error_group.hpp": "names an exception of unknown type",
     "tasks/task_group.hpp": "kept until the children have ended, then thrown on",
     "transports/stream_transport.hpp": "an exception of a protocol ends its connection and is reported",
+    "core/thread_gate.hpp": "exceptions cross to the thread that waits as values",
     "tasks/generators.hpp": "kept until the sources are closed, then thrown on",
     "tasks/race.hpp": "the error of one that has lost goes to the exception handler",
     "tasks/merge.hpp": "kept until the sources are closed, then thrown on",

@@ -9,6 +9,7 @@
 
 #include <aioxx/core/event_loop.hpp>
 #include <aioxx/tasks/sleep.hpp>
+#include <aioxx/testing/test_loop.hpp>
 #include <aioxx/testing/virtual_backend.hpp>
 
 #include "support/catch.hpp"
@@ -104,4 +105,17 @@ TEST_CASE("run_until_complete is refused inside of a loop, and for nothing", "[t
     CHECK_THROWS_AS(run_until_complete(*loop, task<int>()), invalid_state_error);
     loop->close();
     CHECK_THROWS_AS(run_until_complete(*loop, slow_answer()), invalid_state_error);
+}
+
+TEST_CASE("BE017 what belongs to another loop is refused", "[tasks]") {
+    aioxx::testing::test_loop first;
+    aioxx::testing::test_loop second;
+    const future<int> foreign(second.loop());
+    std::string what;
+    try {
+        run_until_complete(first.loop(), foreign);
+    } catch (const std::invalid_argument& caught) {
+        what = caught.what();
+    }
+    CHECK(what == "run_until_complete: the future belongs to another event loop");
 }

@@ -147,7 +147,7 @@ TEST_CASE("tasks go on between the runs of a runner", "[tasks]") {
     CHECK(runs.run([](task<int> source) -> coro<int> { co_return co_await source; }(waiting)) == 5);
 }
 
-TEST_CASE("a runner runs on the user's context, together with what else is there", "[tasks]") {
+TEST_CASE("a runner runs on the user's context, together with what else is there", "[tasks][RN003]") {
     asio::io_context context;
     bool ran = false;
     asio::post(context, [&] { ran = true; });
@@ -275,7 +275,7 @@ TEST_CASE("a handler that the main task adds for SIGINT replaces the runner's an
     CHECK(has_default_interrupt());
 }
 
-TEST_CASE("a runner works on any backend", "[tasks]") {
+TEST_CASE("a runner works on any backend", "[tasks][RN003]") {
     runner runs(std::make_unique<testing::virtual_backend>());
     const auto begin = runs.get_loop().time();
     runs.run([]() -> coro<> { co_await aioxx::sleep(1h); }());

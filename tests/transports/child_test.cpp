@@ -170,7 +170,7 @@ TEST_CASE("the return code is known when the end is told, and the watch is over"
     }());
 }
 
-TEST_CASE("P5 a signal to a child that has ended does nothing", "[transports]") {
+TEST_CASE("P5 a signal to a child that has ended does nothing", "[transports][SP015]") {
     run_bounded([]() -> coro<> {
         const watched_child watched = watch("exit 6", true);
         // A zombie still, whose end nobody has told: no error, and the right code (SP015).

@@ -245,7 +245,7 @@ TEST_CASE("SP007 without pipes the end of the process is the end", "[transports]
     }());
 }
 
-TEST_CASE("P4 a pipe ends alone: the others and the process go on", "[transports]") {
+TEST_CASE("P4 a pipe ends alone: the others and the process go on", "[transports][EV036]") {
     run_bounded([]() -> coro<> {
         const running child = start("cat >/dev/null; echo input ended; exec 1>&-; read line <&2; exit 5");
         co_await child.protocol->until("made");

@@ -96,7 +96,7 @@ TEST_CASE("a child reads from and writes to its pipes", "[transports]") {
     CHECK(end_of(child) == 7);
 }
 
-TEST_CASE("the parent's ends do not block and are not inherited", "[transports]") {
+TEST_CASE("the parent's ends do not block and are not inherited", "[transports][SP006]") {
     const spawned_process child = spawn({"cat"}, {});
     for (const unique_fd& pipe : child.pipes) {
         CHECK((::fcntl(pipe.get(), F_GETFL) & O_NONBLOCK) != 0);
@@ -107,7 +107,16 @@ TEST_CASE("the parent's ends do not block and are not inherited", "[transports]"
     CHECK(end_of(child) == -SIGKILL);
 }
 
-TEST_CASE("P6 a child has its first three descriptors and nothing else of ours", "[transports]") {
+TEST_CASE("a child can open its input and outputs by their names", "[transports][SP006]") {
+    spawned_process child = spawn(sh("cat /dev/stdin >/dev/stdout; echo errors >/dev/stderr"), {});
+    REQUIRE(::write(child.pipes[0].get(), "by name", 7) == 7);
+    child.pipes[0].reset();
+    CHECK(read_to_end(child.pipes[1]) == "by name");
+    CHECK(read_to_end(child.pipes[2]) == "errors\n");
+    CHECK(end_of(child) == 0);
+}
+
+TEST_CASE("P6 a child has its first three descriptors and nothing else of ours", "[transports][SP006]") {
     const unique_fd open_to_all(::fcntl(0, F_DUPFD, 50));
     const spawned_process another = spawn({"cat"}, {});
     process_options options;
@@ -144,7 +153,7 @@ TEST_CASE("a child starts with signals at their defaults, whatever we ignore and
     CHECK((std::stoull(ignores, nullptr, 16) & ~system_own) == 0);
 }
 
-TEST_CASE("a child leads a process group of its own, and when wanted a session", "[transports]") {
+TEST_CASE("a child leads a process group of its own, and when wanted a session", "[transports][EV037]") {
     for (const bool new_session : {false, true}) {
         process_options options;
         options.new_session = new_session;
@@ -172,7 +181,7 @@ TEST_CASE("SP007 each of the three can be /dev/null, and has no pipe then", "[tr
     CHECK(end_of(child) == 0);
 }
 
-TEST_CASE("standard error can lead where standard output does", "[transports]") {
+TEST_CASE("standard error can lead where standard output does", "[transports][EV035]") {
     process_options options;
     options.err = stdio::to_stdout();
     spawned_process child = spawn(sh("echo one; echo two >&2; echo three"), options);
@@ -181,7 +190,7 @@ TEST_CASE("standard error can lead where standard output does", "[transports]") 
     CHECK(end_of(child) == 0);
 }
 
-TEST_CASE("only standard error can be told to go where standard output does", "[transports]") {
+TEST_CASE("only standard error can be told to go where standard output does", "[transports][BE020]") {
     const std::size_t before = open_descriptors();
     process_options in;
     in.in = stdio::to_stdout();
@@ -352,7 +361,7 @@ TEST_CASE("SP010 a program that cannot be started is named, with the reason, and
     }
 }
 
-TEST_CASE("no program and a zero byte in an argument are refused", "[transports]") {
+TEST_CASE("no program and a zero byte in an argument are refused", "[transports][EV037][BE020]") {
     CHECK_THROWS_AS(spawn({}, {}), std::invalid_argument);
     CHECK_THROWS_AS(spawn({""}, {}), std::invalid_argument);
     CHECK_THROWS_AS(spawn({"echo", std::string("a\0b", 3)}, {}), std::invalid_argument);

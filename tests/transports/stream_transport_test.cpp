@@ -108,6 +108,9 @@ struct stage {
                    bool sends_only = false)
         : protocol(std::move(served)) {
         played->sends_only = sends_only;
+        loop.loop().set_exception_handler([this](const exception_context& context) {
+            reports.push_back(context.message + ": " + describe(context.exception));
+        });
         made = std::make_shared<stream_transport>(loop.loop(), std::make_unique<scripted_channel>(played), protocol);
         made->start();
         loop.settle();
@@ -127,6 +130,7 @@ struct stage {
         in_turn([this] { played->handler->on_writable(); });
     }
 
+    std::vector<std::string> reports;
     test_loop loop;
     std::shared_ptr<script> played = std::make_shared<script>();
     std::shared_ptr<recording_protocol> protocol;
@@ -147,6 +151,44 @@ public:
 const std::string large(20'000, 'L');
 
 }  // namespace
+
+// ---- starting ----
+
+TEST_CASE("a transport tells its protocol, then reads, then calls who connected it", "[transports][ST001]") {
+    test_loop loop;
+    auto played = std::make_shared<script>();
+    auto protocol = std::make_shared<recording_protocol>();
+    auto made = std::make_shared<stream_transport>(loop.loop(), std::make_unique<scripted_channel>(played), protocol);
+    std::string at_the_end;
+    made->start([&] { at_the_end = protocol->story() + ", waits: " + std::to_string(played->readable_waits); });
+    CHECK(protocol->calls().empty());  // not from within start
+    CHECK(played->readable_waits == 0);
+    loop.settle();
+    CHECK(at_the_end == "connection_made, waits: 1");
+    made->abort();
+    loop.settle();
+}
+
+TEST_CASE("what connection_made throws is reported, and the connection goes on", "[transports][FC014]") {
+    class throwing final : public recording_protocol {
+        void connection_made(aioxx::transport& made) override {
+            recording_protocol::connection_made(made);
+            throw std::runtime_error("not today");
+        }
+    };
+    stage on(std::make_shared<throwing>());
+    REQUIRE(on.reports.size() == 1);
+    CHECK(on.reports[0] == "exception in connection_made: not today");
+    CHECK(!on.made->is_closing());
+    on.played->arrive("data");
+    on.readable();
+    on.in_turn([&] { on.made->write("answer"); });
+    CHECK(on.played->sent == std::vector<std::string>{"answer"});
+    CHECK(on.protocol->story() == "connection_made data_received");
+    on.in_turn([&] { on.made->close(); });
+    CHECK(on.protocol->story() == "connection_made data_received connection_lost");
+    CHECK(on.reports.size() == 1);
+}
 
 // ---- writing ----
 
@@ -253,7 +295,8 @@ TEST_CASE("the queue is tried before the protocol is told to pause", "[transport
     CHECK(on.played->sent.size() == 2);
 }
 
-TEST_CASE("a send error ends the connection with its reason, and nothing is sent after it (ST007)", "[transports]") {
+TEST_CASE("a send error ends the connection with its reason, and nothing is sent after it (ST007)",
+          "[transports][ST015]") {
     for (const std::size_t size : {3U, 20'000U}) {
         stage on;
         on.played->sends.push_back({0, std::make_error_code(std::errc::broken_pipe), transfer::rest::nothing});
@@ -268,10 +311,11 @@ TEST_CASE("a send error ends the connection with its reason, and nothing is sent
         CHECK(on.made->dropped_writes() >= 1);
         CHECK(on.played->sent.size() == 1);
         CHECK(on.played->closed);
+        CHECK(on.reports.empty());  // what the system does is no news
     }
 }
 
-TEST_CASE("write_eof waits for the queue, close does as well (ST012, ST013)", "[transports]") {
+TEST_CASE("write_eof waits for the queue, close does as well (ST012, ST013)", "[transports][ST010]") {
     stage on(std::make_shared<recording_protocol>(true));
     on.played->sends.push_back(would_block());
     on.in_turn([&] {
@@ -298,6 +342,39 @@ TEST_CASE("write_eof waits for the queue, close does as well (ST012, ST013)", "[
     closing.writable();
     CHECK(closing.played->closed);
     CHECK(closing.played->sent.back() == "x");
+}
+
+TEST_CASE("the protocol can be replaced in resume_writing, and the new one has all that follows",
+          "[transports][FC007]") {
+    class replaced final : public recording_protocol {
+    public:
+        explicit replaced(std::shared_ptr<base_protocol> successor) : successor_(std::move(successor)) {}
+        void resume_writing() override {
+            recording_protocol::resume_writing();
+            connection()->set_protocol(successor_);
+            connection()->write(std::string(70'000, 'm'));
+        }
+
+    private:
+        std::shared_ptr<base_protocol> successor_;
+    };
+    auto second = std::make_shared<recording_protocol>();
+    stage on(std::make_shared<replaced>(second));
+    on.played->sends.push_back(would_block());
+    on.in_turn([&] { on.made->write(std::string(70'000, 'l')); });
+    CHECK(on.protocol->story() == "connection_made pause_writing");
+    on.played->sends.push_back({70'000, {}, transfer::rest::unknown});
+    on.played->sends.push_back(would_block());  // for what resume_writing writes
+    on.writable();
+    CHECK(on.protocol->story() == "connection_made pause_writing resume_writing");
+    CHECK(second->story() == "pause_writing");
+    on.writable();
+    CHECK(second->story() == "pause_writing resume_writing");
+    on.played->arrive("data");
+    on.readable();
+    on.in_turn([&] { on.made->close(); });
+    CHECK(second->story() == "pause_writing resume_writing data_received connection_lost");
+    CHECK(on.protocol->story() == "connection_made pause_writing resume_writing");
 }
 
 TEST_CASE("what is written in connection_made is sent", "[transports]") {
@@ -373,6 +450,80 @@ TEST_CASE("a doubt about the peer is settled at the end of the turn, by a send o
         on.in_turn([&] { on.made->resume_reading(); });
         CHECK(on.protocol->count("connection_lost: ") == 1);
     }
+}
+
+TEST_CASE("data, the end and errors of reading each have their consequence", "[transports][ST004]") {
+    SECTION("nothing there: the transport waits") {
+        stage on;
+        const int before = on.played->readable_waits;
+        on.readable();
+        CHECK(on.played->readable_waits == before + 1);
+        CHECK(on.protocol->story() == "connection_made");
+    }
+    SECTION("the end closes") {
+        stage on;
+        on.played->arrive("data");
+        on.played->arrive_end();
+        on.readable();
+        CHECK(on.protocol->story() == "connection_made data_received eof_received connection_lost");
+        CHECK(on.played->closed);
+    }
+    SECTION("the end of a protocol that keeps open ends the reading only") {
+        stage on(std::make_shared<recording_protocol>(true));
+        on.played->arrive_end();
+        on.readable();
+        CHECK(on.protocol->story() == "connection_made eof_received");
+        CHECK_FALSE(on.made->is_reading());
+        const int before = on.played->receive_calls;
+        on.readable();
+        CHECK(on.played->receive_calls == before);
+        on.in_turn([&] { on.made->write("still here"); });
+        CHECK(on.played->sent == std::vector<std::string>{"still here"});
+        CHECK_FALSE(on.played->closed);
+    }
+    SECTION("an error drops what is queued and is the reason of the loss") {
+        for (const std::errc code : {std::errc::connection_reset, std::errc::host_unreachable}) {
+            const std::string reason = std::make_error_code(code).message();
+            CAPTURE(reason);
+            stage on;
+            on.played->sends.push_back(would_block());
+            on.in_turn([&] { on.made->write("never sent"); });
+            on.played->arrive_error(code);
+            on.readable();
+            CHECK(on.protocol->story() == "connection_made connection_lost");
+            CHECK(on.protocol->calls().back().find(reason) != std::string::npos);
+            CHECK(on.made->get_write_buffer_size() == 0);
+            CHECK(on.played->closed);
+            CHECK(on.reports.empty());  // what the peer does is no news
+        }
+    }
+}
+
+TEST_CASE("what eof_received throws is reported and ends the connection", "[transports][ST003]") {
+    class throwing final : public recording_protocol {
+        bool eof_received() override { throw std::runtime_error("no end"); }
+    };
+    stage on(std::make_shared<throwing>());
+    on.played->arrive_end();
+    on.readable();
+    CHECK(on.reports == std::vector<std::string>{"exception in eof_received: no end"});
+    CHECK(on.protocol->calls().back() == "connection_lost: no end");
+    CHECK(on.played->closed);
+}
+
+TEST_CASE("the channel is closed whatever connection_lost throws", "[transports][ST016]") {
+    class throwing final : public recording_protocol {
+        void connection_lost(std::exception_ptr reason) override {
+            recording_protocol::connection_lost(std::move(reason));
+            throw std::runtime_error("not lost");
+        }
+    };
+    stage on(std::make_shared<throwing>());
+    const std::weak_ptr<recording_protocol> protocol = std::exchange(on.protocol, nullptr);
+    on.in_turn([&] { on.made->close(); });
+    CHECK(on.reports == std::vector<std::string>{"exception in connection_lost: not lost"});
+    CHECK(on.played->closed);
+    CHECK(protocol.expired());
 }
 
 TEST_CASE("the end together with data comes after it, in the same turn", "[transports]") {

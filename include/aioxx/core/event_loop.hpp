@@ -109,11 +109,13 @@ public:
         return scheduled;
     }
 
-    /// Runs a callback after a delay; a negative delay counts as zero.
+    /// Runs a callback after a delay; at zero and below in the next batch.
     template <class Rep, class Period>
     handle call_later(std::chrono::duration<Rep, Period> delay, function<void()> callback,
                       std::source_location where = std::source_location::current()) {
-        return call_at(add_saturated(time(), to_duration(delay)), std::move(callback), where);
+        const duration wanted = to_duration(delay);
+        if (wanted <= duration::zero()) return call_soon(std::move(callback), where);
+        return call_at(add_saturated(time(), wanted), std::move(callback), where);
     }
 
     /// Runs a callback at a point of the loop's time.
@@ -129,6 +131,7 @@ public:
     void call_soon_threadsafe(function<void()> callback,
                               std::source_location where = std::source_location::current()) {
         require_callback(callback, "call_soon_threadsafe");
+        if (detail::running_loop == this) return static_cast<void>(call_soon(std::move(callback), where));
         auto node = std::make_unique<detail::callback_node>(std::move(callback), where);
         const std::scoped_lock lock(remote_mutex_);
         if (remote_closed_) throw invalid_state_error("call_soon_threadsafe: the event loop is closed");

@@ -69,6 +69,7 @@ public:
     struct attempt {
         endpoint address;
         std::error_code code;
+        std::optional<endpoint> local = {};  ///< the local address, when that could not be bound
     };
 
     connect_error(const std::string& target, std::vector<attempt> attempts)
@@ -82,14 +83,16 @@ public:
 private:
     static std::string text(const std::string& target, const std::vector<attempt>& attempts) {
         std::string line = "cannot connect to " + target;
+        if (attempts.size() == 1) line += origin(attempts.front());
         if (attempts.size() < 2) return line;
         const char* separator = " (";
         for (const attempt& tried : attempts) {
-            line += separator + to_string(tried.address) + ": " + tried.code.message();
+            line += separator + to_string(tried.address) + origin(tried) + ": " + tried.code.message();
             separator = ", ";
         }
         return line + ")";
     }
+    static std::string origin(const attempt& tried) { return tried.local ? " from " + to_string(*tried.local) : ""; }
 
     std::vector<attempt> attempts_;
 };
@@ -107,14 +110,19 @@ inline bool is_writable_now(int fd) noexcept {
     return ::poll(&state, 1, 0) == 1;
 }
 
+class bind_error final : public broken_error {
+    using broken_error::broken_error;
+};
+
 // One attempt. A socket that is not returned is closed.
+// Errors: bind_error when it is the local address that does not work; broken_error.
 inline coro<unique_fd> connect_one(endpoint address, connect_options options) {
     unique_fd fd = new_socket(address.family(), SOCK_STREAM);
     apply(options.options, fd.get(), address.family());
     if (options.local_address) {
         const endpoint& local = *options.local_address;
         if (::bind(fd.get(), local.data(), local.size()) != 0) {
-            throw_system_error(errno, "cannot bind to local address " + to_string(local));
+            throw bind_error(std::error_code(errno, std::system_category()), "cannot bind to " + to_string(local));
         }
     }
     if (::connect(fd.get(), address.data(), address.size()) != 0) {
@@ -131,6 +139,12 @@ inline coro<unique_fd> connect_one(endpoint address, connect_options options) {
     co_return fd;
 }
 
+inline connect_error::attempt failed_attempt(const endpoint& address, const connect_options& options,
+                                             const broken_error& failure) {
+    const bool unbound = dynamic_cast<const bind_error*>(&failure) != nullptr;
+    return {address, failure.code(), unbound ? options.local_address : std::nullopt};
+}
+
 // What the attempts of one connect share. Each is a task of its own; all have ended before the result is given.
 struct connect_race {
     event changed;
@@ -142,10 +156,10 @@ struct connect_race {
 
 inline coro<> run_attempt(connect_race& race, endpoint address, connect_options options) {
     try {
-        unique_fd fd = co_await connect_one(address, std::move(options));
+        unique_fd fd = co_await connect_one(address, options);
         if (!race.winner) race.winner = std::move(fd);
     } catch (const broken_error& failure) {
-        race.failures.push_back({address, failure.code()});
+        race.failures.push_back(failed_attempt(address, options, failure));
     } catch (const std::exception&) {
         race.unexpected = std::current_exception();
     }
@@ -197,7 +211,7 @@ inline coro<unique_fd> connect_any(std::vector<endpoint> addresses, std::string 
         try {
             co_return co_await connect_one(addresses.front(), options);
         } catch (const broken_error& failure) {
-            throw connect_error(target, {{addresses.front(), failure.code()}});
+            throw connect_error(target, {failed_attempt(addresses.front(), options, failure)});
         }
     }
     connect_race race;

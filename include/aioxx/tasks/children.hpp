@@ -47,7 +47,8 @@ public:
     void add(awaited_child& child, future_base& awaited, std::exception_ptr failure) {
         child.wait_ = this;
         child.awaited_ = &awaited;
-        child.next_ = std::exchange(children_, &child);
+        *end_ = &child;
+        end_ = &child.next_;
         ++pending_;
         if (awaited.done()) {
             child_ended(std::move(failure));
@@ -102,12 +103,13 @@ private:
     std::vector<const future_base*> awaited() const override {
         std::vector<const future_base*> pending;
         for (awaited_child* child = children_; child != nullptr; child = child->next_) {
-            if (!child->awaited_->done()) pending.insert(pending.begin(), child->awaited_);
+            if (!child->awaited_->done()) pending.push_back(child->awaited_);
         }
         return pending;
     }
 
-    awaited_child* children_ = nullptr;  // the latest first
+    awaited_child* children_ = nullptr;  // the first one
+    awaited_child** end_ = &children_;   // where the next one is linked
     std::size_t pending_ = 0;
     std::exception_ptr failure_;
     until enough_;

@@ -4,6 +4,7 @@
 // tasks/run_until_complete.hpp: runs a loop until a task is done. The step from a program without coroutines
 // into one with them; runner.hpp adds the orderly shutdown.
 
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
@@ -37,12 +38,11 @@ inline void require_not_running(event_loop& loop, const char* operation) {
 
 inline void run_until_done(event_loop& loop, future_base& awaited) {
     require_not_running(loop, "run_until_complete");
-    stop_when_done node(loop);
-    if (awaited.done()) {
-        loop.schedule(node);
-    } else {
-        awaited.add_waiter(node);
+    if (&awaited.loop() != &loop) {
+        throw std::invalid_argument("run_until_complete: the " + awaited.describe() + " belongs to another event loop");
     }
+    stop_when_done node(loop);
+    awaited.notify(node);
     loop.run_forever();
     if (!awaited.done()) {
         throw invalid_state_error("run_until_complete: the event loop was stopped before " + awaited.describe() +
@@ -61,7 +61,8 @@ decltype(auto) take_outcome(State& ended) {
 
 /// Runs the loop until a task or future is done. Returns: its value, moved out, or throws what it ended with.
 ///
-/// Errors: invalid_state_error when a loop is already running in this thread, or when this one was stopped first.
+/// Errors: invalid_state_error when a loop is already running in this thread, or when this one was stopped first;
+/// std::invalid_argument for what belongs to another loop.
 /// Asyncio: loop.run_until_complete.
 template <class T, class State>
 T run_until_complete(event_loop& loop, outcome_handle<T, State>&& awaited) {

@@ -5,9 +5,12 @@
 // their transports to say goodbye, then the transports and all the rest.
 
 #include <chrono>
-#include <cstdint>
-#include <string>
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
 
+#include <aioxx/base/pinned.hpp>
 #include <aioxx/core/async_generator.hpp>
 #include <aioxx/core/clock.hpp>
 #include <aioxx/core/event_loop.hpp>
@@ -39,20 +42,52 @@ void report_left_behind(event_loop& loop, const List& list) {
     }
 }
 
-// Each task is asked once. One that is started by another's cleanup is asked in a later round.
+// Stops the loop when the last one of several tasks is done.
+class stop_when_all_done : pinned {
+public:
+    explicit stop_when_all_done(event_loop& loop) noexcept : loop_(loop) {}
+
+    void add(task_base& task) {
+        ++left_;
+        task.add_waiter(*nodes_.emplace_back(std::make_unique<node>(*this)));
+    }
+    [[nodiscard]] bool done() const noexcept { return left_ == 0; }
+
+private:
+    class node final : public wait_node {
+    public:
+        explicit node(stop_when_all_done& owner) noexcept : owner_(owner) {}
+        void run() override {
+            if (--owner_.left_ == 0) owner_.loop_.stop();
+        }
+
+    private:
+        stop_when_all_done& owner_;
+    };
+
+    event_loop& loop_;
+    std::vector<std::unique_ptr<node>> nodes_;
+    std::size_t left_ = 0;
+};
+
+// Tasks that are started by another's cleanup may be needed there: they are cancelled when those have ended.
 inline void cancel_tasks(event_loop& loop, time_point deadline) {
     const auto& tasks = loop.tasks();
-    std::uint64_t asked = 0;  // the tasks are in the order of their numbers
-    const auto ask = [&] {
+    while (!tasks.empty()) {
+        stop_when_all_done round(loop);
+        std::vector<state_ptr<task_base>> asked;
         for (loop_task* entry = tasks.front(); entry != nullptr; entry = tasks.next(*entry)) {
-            auto& task = static_cast<task_base&>(*entry);
-            if (task.number() <= asked) continue;
-            asked = task.number();
-            task.cancel({});
+            asked.emplace_back(static_cast<task_base*>(entry));
         }
-        return tasks.empty();
-    };
-    if (!ask() && !run_until(loop, deadline, ask)) report_left_behind(loop, tasks);
+        for (const auto& task : asked) {
+            round.add(*task);
+            task->cancel({});
+        }
+        handle over = loop.call_at(deadline, [&loop] { loop.stop(); });
+        loop.run_forever();
+        over.cancel();
+        if (!round.done()) return report_left_behind(loop, tasks);
+    }
 }
 
 // Those that outlived the tasks; a clean-up that takes too long is left to loop.close().

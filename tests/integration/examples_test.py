@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSL-1.0
+
+"""Runs the small example programs and compares what they print.
+
+    examples_test.py DIRECTORY      where the built programs are
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+PATIENCE = 60  # seconds until a program counts as hanging
+
+# Regular expressions of whole outputs.
+EXPECTED = {
+    "concurrent_sleeps": r"""started
+hello
+world
+the thread says 42
+all done after [0-9.]+ s, not 0\.6 s
+""",
+    "time_limits": r"""wait_for: too late
+move_on_after: an answer
+move_on_after: nothing, and on we go
+part 1
+part 2
+part 3
+in time: true
+""",
+    "worker_queue": r"""all jobs are done
+10 results, their sum is 385
+""",
+    "generator_pipe": r"""tick 1
+tick 3
+tick 5
+the generator is closed
+tick 1
+the generator is closed
+""",
+    "shielded_cleanup": r"""talking
+interrupted again
+goodbye was said
+cancelled, and on we go
+""",
+    "task_tree": r"""Task-1: waits for event \[#1\]
+    at task_tree\.cpp:\d+, in .*
+  serve: waits for task group #3 \[#2\]
+(?:      at .*\n)+    fetch: waits for event \[#3\]
+        at task_tree\.cpp:\d+, in .*
+everything went on
+""",
+}
+
+
+def problem_of(program, expected):
+    """What is wrong with a program; None when nothing is."""
+    try:
+        ended = subprocess.run([program], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired as late:
+        return f"has not ended after {PATIENCE} s; it printed {late.stdout!r}"
+    if ended.returncode != 0 or ended.stderr:
+        return f"returned {ended.returncode} and complained:\n{ended.stderr}"
+    if not re.fullmatch(expected, ended.stdout):
+        return f"printed\n{ended.stdout}instead of\n{expected}"
+    return None
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    failed = 0
+    for name, expected in EXPECTED.items():
+        problem = problem_of(pathlib.Path(sys.argv[1]) / name, expected)
+        print(f"{name}: {problem or 'ok'}", flush=True)
+        failed += problem is not None
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
