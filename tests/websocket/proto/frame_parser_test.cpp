@@ -117,7 +117,7 @@ TEST_CASE("payloads around every length form survive any cut", "[websocket]") {
     for (role from : {role::client, role::server}) {
         const role us = from == role::client ? role::server : role::client;
         std::string input;
-        for (std::size_t size : {0, 1, 125, 126, 127, 300}) {
+        for (const std::size_t size : {0U, 1U, 125U, 126U, 127U, 300U}) {
             input += wire::frame(from, opcode::binary, std::string(size, 'p'));
         }
         const outcome result = parse(us, input);
@@ -125,7 +125,7 @@ TEST_CASE("payloads around every length form survive any cut", "[websocket]") {
         REQUIRE(result.frames.size() == 6);
         CHECK(result.frames[3].payload.size() == 126);
     }
-    for (std::size_t size : {65535, 65536}) {
+    for (const std::size_t size : {65535U, 65536U}) {
         const std::string input = wire::frame(role::client, opcode::binary, std::string(size, 'p'));
         const outcome result = parse(frame_parser(role::server), {input});
         REQUIRE(result.frames.size() == 1);

@@ -60,8 +60,11 @@ void run(const std::string& input, Check check) {
         check(input);
     } catch (const std::exception& broken) {
         std::string shown;
-        for (unsigned char c : input)
-            shown += "0123456789abcdef"[c >> 4], shown += "0123456789abcdef"[c & 15];
+        for (const char letter : input) {
+            const auto byte = static_cast<unsigned char>(letter);
+            shown += "0123456789abcdef"[byte >> 4];
+            shown += "0123456789abcdef"[byte & 15];
+        }
         FAIL(broken.what() << ": " << shown);
     }
 }
