@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// tasks/children.hpp: waiting for several tasks and futures at once: what gather, wait and as_completed have in
-// common. Each of them has a node in the waiting coroutine, which hangs in the list of those who wait for it: a
-// thousand children cost one allocation beside their own, and each of them one more entry in a batch.
+// tasks/children.hpp: waiting for several tasks and futures at once: what gather and wait have in common.
+// Each of them has a node in the waiting coroutine, which hangs in the list of those who wait for it: a thousand
+// children cost one allocation beside their own, and each of them one more entry in a batch. Those who own their
+// children, as all and race do, are task groups.
 
 #include <coroutine>
 #include <cstddef>
@@ -44,7 +45,10 @@ public:
         : enough_(enough), cancels_(cancels), name_(name) {}
 
     // Parameters: `failure` that it has ended with already, or null.
-    void add(awaited_child& child, future_base& awaited, std::exception_ptr failure) {
+    // Errors: invalid_state_error for one that could never end the wait: of another loop, or the present task.
+    template <class State>
+    void add(awaited_child& child, State& awaited, std::exception_ptr failure) {
+        if (!awaited.done()) awaited.require_awaitable_here();
         child.wait_ = this;
         child.awaited_ = &awaited;
         *end_ = &child;

@@ -4,18 +4,21 @@
 // tasks/wait.hpp: waits for some of several tasks, whatever becomes of them.
 
 #include <algorithm>
-#include <chrono>
+#include <coroutine>
 #include <cstddef>
 #include <exception>
-#include <memory>
+#include <iterator>
 #include <optional>
+#include <ranges>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include <aioxx/core/clock.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/current.hpp>
+#include <aioxx/core/event_loop.hpp>
 #include <aioxx/core/future.hpp>
 #include <aioxx/core/timer_queue.hpp>
 #include <aioxx/tasks/children.hpp>
@@ -35,14 +38,27 @@ struct wait_options {
     return_when when = return_when::all_completed;
 };
 
-/// What wait() gives: the handles it was given, without duplicates, in their order.
-template <class Handle>
+/// What wait() gives, in the order of what it was given.
+///
+/// `Each` is the type of the handles of a list, which are here without duplicates. Of handles that were given one by
+/// one it is std::size_t, for their positions.
+template <class Each>
 struct wait_result {
-    std::vector<Handle> done;
-    std::vector<Handle> pending;
+    std::vector<Each> done;
+    std::vector<Each> pending;
 };
 
 namespace detail {
+
+template <class T, class State>
+void accept_handle(const outcome_handle<T, State>&);
+
+// A task or a future. Coroutines are none: nobody could tell which of the results is theirs.
+template <class Handle>
+concept waitable = requires(const Handle& handle) { detail::accept_handle(handle); };
+
+template <class Range>
+concept waitable_range = std::ranges::input_range<Range> && waitable<std::ranges::range_value_t<Range>>;
 
 template <class Handle>
 class waited_child final : public awaited_child {
@@ -58,74 +74,140 @@ private:
         return state_->cancelled() ? nullptr : state_->outcome.exception();
     }
 
-    typename std::decay_t<decltype(*std::declval<Handle>().shared_state())>* state_ = nullptr;
+    decltype(std::declval<const Handle&>().shared_state().get()) state_ = nullptr;
 };
 
-// Ends the wait when the time is over.
-class wait_deadline final : public timer_node {
+// Waits for children, or for the end of the time.
+class limited_wait final : public children_wait {
 public:
-    explicit wait_deadline(waiter& waiting) noexcept : waiting_(waiting) {}
-    void run() override { waiting_.wake(); }
+    explicit limited_wait(const wait_options& options) noexcept
+        : children_wait(to_until(options.when), false, "wait"), timeout_(options.timeout) {}
+
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> coroutine) {
+        event_loop& loop = get_running_loop();
+        if (timeout_) loop.schedule_at(deadline_, add_saturated(loop.time(), *timeout_));
+        this->suspend(coroutine);
+    }
 
 private:
-    waiter& waiting_;
+    class deadline final : public timer_node {
+    public:
+        explicit deadline(limited_wait& owner) noexcept : owner_(owner) {}
+        void run() override { owner_.wake(); }
+
+    private:
+        limited_wait& owner_;
+    };
+
+    static constexpr until to_until(return_when when) noexcept {
+        switch (when) {
+            case return_when::first_completed: return until::one_ended;
+            case return_when::first_exception: return until::failure;
+            case return_when::all_completed: break;
+        }
+        return until::all_ended;
+    }
+
+    std::optional<duration> timeout_;
+    deadline deadline_{*this};
 };
 
-constexpr children_wait::until to_until(return_when when) noexcept {
-    switch (when) {
-        case return_when::first_completed: return children_wait::until::one_ended;
-        case return_when::first_exception: return children_wait::until::failure;
-        case return_when::all_completed: break;
+// Keeps the first one of each.
+template <class Handle>
+void remove_duplicates(std::vector<Handle>& handles) {
+    std::vector<std::pair<const future_base*, std::size_t>> places;
+    places.reserve(handles.size());
+    for (const Handle& handle : handles) places.emplace_back(handle.shared_state().get(), places.size());
+    std::sort(places.begin(), places.end());
+    bool some = false;
+    for (std::size_t place = 1; place < places.size(); ++place) {
+        if (places[place].first != places[place - 1].first) continue;
+        handles[places[place].second] = Handle();
+        some = true;
     }
-    return children_wait::until::all_ended;
+    if (some) std::erase_if(handles, [](const Handle& handle) { return !handle; });
 }
 
 template <class Handle>
-void remove_duplicates(std::vector<Handle>& handles) {
-    std::size_t kept = 0;
-    for (std::size_t index = 0; index < handles.size(); ++index) {
-        const auto* state = handles[index].shared_state().get();
-        const auto end = handles.begin() + static_cast<std::ptrdiff_t>(kept);
-        if (std::any_of(handles.begin(), end, [&](const Handle& each) { return each.shared_state().get() == state; })) {
-            continue;
-        }
-        if (kept != index) handles[kept] = std::move(handles[index]);
-        ++kept;
+coro<wait_result<Handle>> wait_for_list(std::vector<Handle> handles, wait_options options) {
+    if (handles.empty()) throw std::invalid_argument("wait: expected at least one task or future");
+    for (const Handle& handle : handles) static_cast<void>(handle.done());  // refuses an empty one
+    remove_duplicates(handles);
+    {
+        std::vector<waited_child<Handle>> children(handles.size());
+        limited_wait waiting(options);
+        for (std::size_t index = 0; index < handles.size(); ++index) children[index].start(waiting, handles[index]);
+        co_await waiting;
     }
-    handles.erase(handles.begin() + static_cast<std::ptrdiff_t>(kept), handles.end());
+    wait_result<Handle> result;
+    result.done = std::move(handles);
+    const auto pending = std::stable_partition(result.done.begin(), result.done.end(),
+                                               [](const Handle& handle) { return handle.done(); });
+    result.pending.assign(std::make_move_iterator(pending), std::make_move_iterator(result.done.end()));
+    result.done.erase(pending, result.done.end());
+    co_return result;
+}
+
+template <class... Handles>
+coro<wait_result<std::size_t>> wait_for_each(wait_options options, Handles... handles) {
+    (static_cast<void>(handles.done()), ...);  // refuses an empty one
+    {
+        std::tuple<waited_child<Handles>...> children;
+        limited_wait waiting(options);
+        std::apply([&](auto&... child) { (child.start(waiting, handles), ...); }, children);
+        co_await waiting;
+    }
+    wait_result<std::size_t> result;
+    std::size_t index = 0;
+    ((handles.done() ? result.done : result.pending).push_back(index++), ...);
+    co_return result;
 }
 
 }  // namespace detail
 
-/// Waits for some of several tasks or futures (asyncio: wait).
+/// Waits for some of several tasks or futures of one type (asyncio: wait).
 ///
+/// Parameters: `handles` any range of them, also a view or generator.
 /// Returns: which are done and which are not. Their errors stay with them: ask each one.
-/// Errors: std::invalid_argument for none at all; invalid_state_error for an empty handle. A timeout is no error, and
-/// cancels nothing.
+/// Errors: std::invalid_argument for none at all; invalid_state_error for an empty handle, one of another loop, or the
+/// task that waits. A timeout is no error, and cancels nothing.
 /// Cancellation: of the waiting alone; the tasks run on.
 /// Asyncio: does not suspend when nothing has to be waited for.
 /// Example:
 ///     std::vector<task<int>> both{create_task(ask(one)), create_task(ask(two))};
 ///     auto [done, pending] = co_await wait(both, {.when = return_when::first_completed});
-template <class Handle>
-coro<wait_result<Handle>> wait(std::vector<Handle> handles, wait_options options = {}) {
-    if (handles.empty()) throw std::invalid_argument("wait: expected at least one task or future");
-    for (const Handle& handle : handles) static_cast<void>(handle.done());  // refuses an empty one
-    detail::remove_duplicates(handles);
-    {
-        const auto children = std::make_unique<detail::waited_child<Handle>[]>(handles.size());
-        detail::children_wait waiting(detail::to_until(options.when), false, "wait");
-        for (std::size_t index = 0; index < handles.size(); ++index) children[index].start(waiting, handles[index]);
-        detail::wait_deadline deadline(waiting);
-        event_loop& loop = get_running_loop();
-        if (options.timeout && !waiting.await_ready()) {
-            loop.schedule_at(deadline, add_saturated(loop.time(), *options.timeout));
-        }
-        co_await waiting;
+template <class Range>
+    requires detail::waitable_range<Range>
+[[nodiscard]] coro<wait_result<std::ranges::range_value_t<Range>>> wait(Range&& handles, wait_options options = {}) {
+    std::vector<std::ranges::range_value_t<Range>> list;
+    if constexpr (std::is_same_v<Range, std::vector<std::ranges::range_value_t<Range>>>) {
+        list = std::move(handles);
+    } else {
+        for (auto&& handle : handles) list.push_back(std::forward<decltype(handle)>(handle));
     }
-    wait_result<Handle> result;
-    for (Handle& handle : handles) (handle.done() ? result.done : result.pending).push_back(std::move(handle));
-    co_return result;
+    return detail::wait_for_list(std::move(list), options);
+}
+
+/// Likewise for tasks and futures of any types, given one by one: keep the handles, and ask them.
+///
+/// Returns: the positions, from 0, of those that are done and of those that are not.
+/// Cancellation: as for the other form.
+/// Example:
+///     co_await wait({.when = return_when::first_completed}, reading, stopping);
+///     if (reading.done()) show(reading.result());
+template <class... Handles>
+    requires(sizeof...(Handles) > 0 && (detail::waitable<Handles> && ...))
+[[nodiscard]] coro<wait_result<std::size_t>> wait(wait_options options, Handles... handles) {
+    return detail::wait_for_each(options, std::move(handles)...);
+}
+
+/// Likewise, until all are done.
+/// Cancellation: as for the other form.
+template <class... Handles>
+    requires(sizeof...(Handles) > 0 && (detail::waitable<Handles> && ...))
+[[nodiscard]] coro<wait_result<std::size_t>> wait(Handles... handles) {
+    return detail::wait_for_each(wait_options(), std::move(handles)...);
 }
 
 }  // namespace aioxx
