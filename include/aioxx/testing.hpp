@@ -7,8 +7,11 @@
 
 #include <aioxx/testing/check_sync.hpp>
 #include <aioxx/testing/check_transport.hpp>
+#include <aioxx/testing/failure_of.hpp>
 #include <aioxx/testing/fault_plan.hpp>
+#include <aioxx/testing/frame_watch.hpp>
 #include <aioxx/testing/recording_protocol.hpp>
+#include <aioxx/testing/seed_scope.hpp>
 #include <aioxx/testing/seeds.hpp>
 #include <aioxx/testing/sequencer.hpp>
 #include <aioxx/testing/step.hpp>

@@ -147,7 +147,8 @@ TEST_CASE("tasks, futures, awaiters and functions are operations", "[interop]") 
     int of_future = 0;
     std::string of_sleep;
     as_operation(s.loop, kept)(of_task.into());
-    as_operation(s.loop, future(moved))([&](std::exception_ptr, std::unique_ptr<int> value) { of_future = *value; });
+    as_operation(s.loop, future(moved))(
+        [&](std::exception_ptr, std::unique_ptr<int> value) { of_future = *value; });
     as_operation(s.loop, short_nap{})([&](std::exception_ptr failure) { of_sleep = what(failure); });
     as_operation(s.loop, [&] { return items.get(); })(of_queue.into());
     as_operation(s.loop, [owned = std::make_unique<int>(5)]() -> coro<int> {
@@ -208,7 +209,7 @@ TEST_CASE("an asio::awaitable awaits a coroutine", "[interop]") {
     CHECK(log == std::vector<std::string>{"7", "broken"});
 }
 
-TEST_CASE("the handler's cancellation slot cancels the task, which arrives as operation_aborted", "[interop]") {
+TEST_CASE("the handler's cancellation slot cancels the task, seen as operation_aborted", "[interop]") {
     scene s;
     asio::cancellation_signal signal;
     seen got;
@@ -347,8 +348,8 @@ TEST_CASE("the handler runs on its executor, which stays busy until then", "[int
     asio::thread_pool pool(1);
     const auto here = std::this_thread::get_id();
     std::thread::id there;
-    as_operation(s.loop, give(7))(
-        asio::bind_executor(pool.get_executor(), [&](std::exception_ptr, int) { there = std::this_thread::get_id(); }));
+    const auto note_thread = [&](std::exception_ptr, int) { there = std::this_thread::get_id(); };
+    as_operation(s.loop, give(7))(asio::bind_executor(pool.get_executor(), note_thread));
     s.io.run();
     pool.join();
     CHECK(there != std::thread::id());
@@ -400,7 +401,7 @@ struct handler_with_allocator {
 
 }  // namespace
 
-TEST_CASE("the operation lives in memory of the handler's allocator, given back before the call", "[interop]") {
+TEST_CASE("the operation lives in the handler's allocator, given back before the call", "[interop]") {
     scene s;
     int live = 0;
     int live_in_call = -1;
@@ -465,14 +466,15 @@ TEST_CASE("an outstanding operation dies with the loop's own context", "[interop
     {
         event_loop loop(std::make_unique<asio_backend>());
         std::string ended;
-        as_operation(loop, wait_for_ever(ended))([kept = std::move(alive)](std::exception_ptr, int) { FAIL("called"); });
+        as_operation(loop, wait_for_ever(ended))(
+            [kept = std::move(alive)](std::exception_ptr, int) { FAIL("called"); });
         loop.stop();
         loop.run_forever();
     }
     CHECK(watched.expired());
 }
 
-TEST_CASE("a loop that is closed, foreign, not on Asio or on another thread is refused", "[interop][threads]") {
+TEST_CASE("a loop that is closed, foreign, without Asio or elsewhere is refused", "[interop][threads]") {
     scene s;
     scene other;
     const future<int> foreign(other.loop);
@@ -554,7 +556,7 @@ TEST_CASE("a cancellation goes through an awaitable in a coroutine in an awaitab
     CHECK(outer == "aborted");
 }
 
-TEST_CASE("plain handlers and tasks take turns on one context, which returns when both are done", "[interop]") {
+TEST_CASE("plain handlers and tasks take turns on one context, which returns at the end", "[interop]") {
     scene s;
     std::vector<int> order;
     // Each side waits for the other's step: with one of them starved this would not end.

@@ -78,6 +78,9 @@ NO_TEST: Dict[str, str] = {
     "io/process_transport.hpp": CONTRACT,
     "tasks/children.hpp": "the mechanism below gather and wait, covered by their tests",
     "testing/check_transport.hpp": "is a test itself: tests/conformance runs it over every transport",
+    "testing/failure_of.hpp": "covered by the tests of fault_plan and seeds",
+    "testing/frame_watch.hpp": "covered by the tests of fault_plan, and by tests/conformance",
+    "testing/seed_scope.hpp": "covered by the test of seeds",
     "transports/stream_channel.hpp": CONTRACT,
 }
 

@@ -46,7 +46,7 @@ coro<> cleaning(std::string& log, std::string name, duration needed) {
 
 }  // namespace
 
-TEST_CASE("TK032 gather gives the values in the order of the arguments, whatever order they come in", "[tasks]") {
+TEST_CASE("gather gives the values in the order of the arguments, whatever order they come in", "[tasks][TK032]") {
     test_loop loop;
     loop.run([](test_loop& test) -> coro<> {
         const auto [a, b, c] = co_await gather(number_after(3s, 1), number_after(2s, 2), number_after(1s, 3));
@@ -57,7 +57,7 @@ TEST_CASE("TK032 gather gives the values in the order of the arguments, whatever
     }(loop));
 }
 
-TEST_CASE("TK032 gathered sleeps overlap instead of adding up", "[tasks]") {
+TEST_CASE("gathered sleeps overlap instead of adding up", "[tasks][TK032]") {
     test_loop loop;
     loop.run([]() -> coro<> {
         const std::tuple<int, std::monostate> values =
@@ -67,7 +67,7 @@ TEST_CASE("TK032 gathered sleeps overlap instead of adding up", "[tasks]") {
     CHECK(loop.elapsed() == 2s);
 }
 
-TEST_CASE("TK032 gather starts its coroutines in the order of the arguments", "[tasks]") {
+TEST_CASE("gather starts its coroutines in the order of the arguments", "[tasks][TK032]") {
     test_loop loop;
     std::string log;
     const auto note = [&](std::string text) -> coro<> {
@@ -91,7 +91,7 @@ TEST_CASE("gather takes any number of one type", "[tasks]") {
     CHECK(loop.elapsed() == 1s);
 }
 
-TEST_CASE("TK032 gathering nothing gives nothing at once", "[tasks]") {
+TEST_CASE("gathering nothing gives nothing at once", "[tasks][TK032]") {
     test_loop loop;
     loop.run([]() -> coro<> {
         bool others_ran = false;
@@ -104,7 +104,7 @@ TEST_CASE("TK032 gathering nothing gives nothing at once", "[tasks]") {
     }());
 }
 
-TEST_CASE("gather takes tasks and futures: values are copied from an lvalue, moved from an rvalue", "[tasks]") {
+TEST_CASE("gather takes tasks and futures: values are copied from an lvalue, moved from an rvalue", "[tasks][TK032]") {
     test_loop loop;
     loop.run([]() -> coro<> {
         const auto kept = create_task([]() -> coro<std::string> { co_return "kept"; }());
@@ -125,7 +125,7 @@ TEST_CASE("gather takes tasks and futures: values are copied from an lvalue, mov
     }());
 }
 
-TEST_CASE("TK033 gathering what is done does not suspend", "[tasks]") {
+TEST_CASE("gathering what is done does not suspend", "[tasks][TK033]") {
     test_loop loop;
     loop.run([]() -> coro<> {
         const future<int> done = create_future<int>();
@@ -139,7 +139,7 @@ TEST_CASE("TK033 gathering what is done does not suspend", "[tasks]") {
     }());
 }
 
-TEST_CASE("TK032 the first exception comes out at once, and the others run on", "[tasks]") {
+TEST_CASE("the first exception comes out at once, and the others run on", "[tasks][TK032]") {
     test_loop loop;
     std::string log;
     const auto note = [&](duration delay) -> coro<> {
@@ -161,7 +161,7 @@ TEST_CASE("TK032 the first exception comes out at once, and the others run on", 
     loop.run(main());  // and nobody reports "second"
 }
 
-TEST_CASE("TK032 of two exceptions in one batch the first counts and the other is not reported", "[tasks]") {
+TEST_CASE("of two exceptions in one batch the first counts and the other is not reported", "[tasks][TK032]") {
     test_loop loop;
     CHECK_THROWS_AS(loop.run([]() -> coro<> {
                         co_await gather(fail_after(1s, "a"), []() -> coro<> {
@@ -173,7 +173,7 @@ TEST_CASE("TK032 of two exceptions in one batch the first counts and the other i
     CHECK(loop.reports().empty());
 }
 
-TEST_CASE("TK032 a child that is cancelled counts as an exception", "[tasks]") {
+TEST_CASE("a child that is cancelled counts as an exception", "[tasks][TK032]") {
     test_loop loop;
     loop.run([]() -> coro<> {
         auto child = create_task(number_after(1h, 1));
@@ -185,7 +185,7 @@ TEST_CASE("TK032 a child that is cancelled counts as an exception", "[tasks]") {
     CHECK(loop.elapsed() == 2s);
 }
 
-TEST_CASE("TK032 gather_results waits for all and gives values and exceptions", "[tasks]") {
+TEST_CASE("gather_results waits for all and gives values and exceptions", "[tasks][TK032]") {
     test_loop loop;
     loop.run([](test_loop& test) -> coro<> {
         auto cancelled = create_task(number_after(1h, 1));
@@ -206,7 +206,7 @@ TEST_CASE("TK032 gather_results waits for all and gives values and exceptions", 
     }(loop));
 }
 
-TEST_CASE("TK032 K8 cancelling a gather cancels all children and waits for them, in both forms", "[tasks]") {
+TEST_CASE("cancelling a gather cancels all children and waits for them, in both forms", "[tasks][TK032][K8]") {
     test_loop loop;
     for (const bool as_results : {false, true}) {
         CAPTURE(as_results);
@@ -236,7 +236,7 @@ TEST_CASE("TK032 K8 cancelling a gather cancels all children and waits for them,
     }
 }
 
-TEST_CASE("TK032 a gather that is cancelled after its children have ended throws", "[tasks]") {
+TEST_CASE("a gather that is cancelled after its children have ended throws", "[tasks][TK032]") {
     test_loop loop;
     loop.run([]() -> coro<> {
         const future<int> number = create_future<int>();
@@ -265,7 +265,18 @@ TEST_CASE("cancelling before a gather has started its children prevents them fro
     CHECK_FALSE(ran);
 }
 
-TEST_CASE("TK032 gathers can be nested", "[tasks]") {
+TEST_CASE("what could never end is not gathered: the task itself, or a future of another loop", "[tasks][TK032]") {
+    test_loop loop;
+    loop.run([]() -> coro<> {
+        event_loop other(std::make_unique<testing::virtual_backend>());
+        CHECK_THROWS_AS(co_await gather(future<int>(other)), invalid_state_error);
+        task<> self;
+        self = create_task([](task<>& own) -> coro<> { co_await gather(own); }(self));
+        CHECK_THROWS_AS(co_await self, invalid_state_error);
+    }());
+}
+
+TEST_CASE("gathers can be nested", "[tasks][TK032]") {
     test_loop loop;
     loop.run([]() -> coro<> {
         const auto [inner, number] = co_await gather(gather(number_after(1s, 1), number_after(2s, 2)), number_after(3s, 3));

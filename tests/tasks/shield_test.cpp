@@ -2,13 +2,17 @@
 
 #include <aioxx/tasks/shield.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include <aioxx/tasks/gather.hpp>
 #include <aioxx/tasks/sleep.hpp>
+#include <aioxx/tasks/wait.hpp>
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
@@ -30,7 +34,7 @@ coro<> fail_after(duration delay) {
 
 }  // namespace
 
-TEST_CASE("TK030 shield gives the value or exception of what it shields", "[tasks]") {
+TEST_CASE("shield gives the value or exception of what it shields", "[tasks][TK030]") {
     test_loop loop;
     loop.run([]() -> coro<> {
         const auto kept = create_task(number_after(1s, 5));
@@ -44,7 +48,7 @@ TEST_CASE("TK030 shield gives the value or exception of what it shields", "[task
     }());
 }
 
-TEST_CASE("TK030 TK031 cancelling the waiting task leaves the shielded one running", "[tasks]") {
+TEST_CASE("cancelling the waiting task leaves the shielded one running", "[tasks][TK030][TK031]") {
     test_loop loop;
     bool finished = false;
     const auto work = [&]() -> coro<> {
@@ -63,7 +67,7 @@ TEST_CASE("TK030 TK031 cancelling the waiting task leaves the shielded one runni
     CHECK(finished);
 }
 
-TEST_CASE("TK030 cancelling the shielded task cancels the waiting one", "[tasks]") {
+TEST_CASE("cancelling the shielded task cancels the waiting one", "[tasks][TK030]") {
     test_loop loop;
     loop.run([]() -> coro<> {
         const auto inner = create_task(number_after(1h, 1));
@@ -88,7 +92,7 @@ TEST_CASE("a shield that is cancelled when the result arrives throws, and the re
     }());
 }
 
-TEST_CASE("K7 an exception is reported when nobody can see it, and only then", "[tasks]") {
+TEST_CASE("an exception is reported when nobody can see it, and only then", "[tasks][K7]") {
     test_loop loop({.allow_reports = true});
     const auto main = [&]() -> coro<> {
         auto unseen = create_task(shield(fail_after(2s)));
@@ -105,7 +109,39 @@ TEST_CASE("K7 an exception is reported when nobody can see it, and only then", "
     CHECK(loop.reports().size() == 1);
 }
 
-TEST_CASE("TK030 a shielded task within a gather survives the gather's cancellation", "[tasks]") {
+TEST_CASE("a shield that was cancelled is not called back any more", "[tasks][K7]") {
+    test_loop loop;
+    std::size_t largest_batch = 0;
+    const auto main = [&]() -> coro<> {
+        const future<int> number = create_future<int>();
+        std::vector<task<int>> waiting;
+        for (int count = 0; count < 10; ++count) waiting.push_back(create_task(shield(number)));
+        co_await aioxx::sleep(0s);
+        for (const auto& each : waiting) each.cancel();
+        co_await wait(waiting);
+        get_running_loop().set_batch_order([&](auto batch) { largest_batch = std::max(largest_batch, batch.size()); });
+        auto other = create_task(shield(number));
+        co_await aioxx::sleep(1s);
+        number.set_result(1);
+        const int value = co_await other;
+        CHECK(value == 1);
+    };
+    loop.run(main());
+    CHECK(largest_batch == 0);  // all batches were of one, which have no order
+}
+
+TEST_CASE("what could never end is not shielded: the task itself, or a future of another loop", "[tasks][TK030]") {
+    test_loop loop;
+    loop.run([]() -> coro<> {
+        event_loop other(std::make_unique<testing::virtual_backend>());
+        CHECK_THROWS_AS(co_await shield(future<>(other)), invalid_state_error);
+        task<> self;
+        self = create_task([](task<>& own) -> coro<> { co_await shield(own); }(self));
+        CHECK_THROWS_AS(co_await self, invalid_state_error);
+    }());
+}
+
+TEST_CASE("a shielded task within a gather survives the gather's cancellation", "[tasks][TK030]") {
     test_loop loop;
     loop.run([]() -> coro<> {
         const auto inner = create_task(number_after(10s, 1));

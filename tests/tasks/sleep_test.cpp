@@ -43,7 +43,7 @@ coro<> note(std::string& log, std::string text, int times) {
 
 }  // namespace
 
-TEST_CASE("TK027 sleep waits for the delay, in any unit", "[tasks]") {
+TEST_CASE("sleep waits for the delay, in any unit", "[tasks][TK027]") {
     test_loop loop;
     loop.run([](test_loop& test) -> coro<> {
         co_await aioxx::sleep(1500ms);
@@ -55,7 +55,7 @@ TEST_CASE("TK027 sleep waits for the delay, in any unit", "[tasks]") {
     }(loop));
 }
 
-TEST_CASE("TK027 sleep gives its value", "[tasks]") {
+TEST_CASE("sleep gives its value", "[tasks][TK027]") {
     test_loop loop;
     const auto value = loop.run([]() -> coro<std::unique_ptr<int>> {
         co_return co_await aioxx::sleep(1s, std::make_unique<int>(5));
@@ -63,7 +63,7 @@ TEST_CASE("TK027 sleep gives its value", "[tasks]") {
     CHECK(*value == 5);
 }
 
-TEST_CASE("TK027 TK038 a sleep of zero or less lets everybody else run once", "[tasks]") {
+TEST_CASE("a sleep of zero or less lets everybody else run once", "[tasks][TK027][TK038]") {
     test_loop loop;
     std::string log;
     loop.run([](std::string& text) -> coro<> {
@@ -84,7 +84,7 @@ TEST_CASE("TK027 TK038 a sleep of zero or less lets everybody else run once", "[
     CHECK(loop.elapsed() == 0s);
 }
 
-TEST_CASE("K10 a sleep of NaN is refused", "[tasks]") {
+TEST_CASE("a sleep of NaN is refused", "[tasks][TK027][K10]") {
     const std::chrono::duration<double> nan(std::numeric_limits<double>::quiet_NaN());
     CHECK_THROWS_AS(aioxx::sleep(nan), std::invalid_argument);
     CHECK_THROWS_AS(aioxx::sleep(nan, 1), std::invalid_argument);
@@ -102,7 +102,7 @@ TEST_CASE("an infinite sleep lasts until it is cancelled", "[tasks]") {
     CHECK_THROWS_AS(sleeping.result(), cancelled_error);
 }
 
-TEST_CASE("TK020 cancelling a sleep takes its timer out", "[tasks]") {
+TEST_CASE("cancelling a sleep takes its timer out", "[tasks][TK020][TK027]") {
     test_loop loop;
     loop.run([](test_loop& test) -> coro<> {
         auto sleeping = create_task([]() -> coro<> { co_await aioxx::sleep(1h); }());

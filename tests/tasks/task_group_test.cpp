@@ -828,3 +828,35 @@ TEST_CASE("cancelling start cancels the task, which the group waits for", "[task
     }());
     CHECK(loop.elapsed() == 2s);
 }
+
+TEST_CASE("a cancellation between the last child's end and the block's is not lost", "[tasks][K2]") {
+    test_loop loop;
+    loop.run([]() -> coro<> {
+        future<> last = create_future();
+        auto block = create_task([](future<> awaited) -> coro<> {
+            co_await with_task_group([&awaited](task_group& group) -> coro<> {
+                group.create_task([](future<> end) -> coro<> { co_await end; }(awaited));
+                co_return;
+            });
+            co_await aioxx::sleep(1h);
+        }(last));
+        co_await aioxx::sleep(1s);
+        last.set_result();
+        // The child ends in the next batch, and wakes the group in the one after.
+        std::string ended = "not at all";
+        for (int batch = 0; batch < 6 && !block.shared_state()->stack().empty(); ++batch) {
+            if (block.shared_state()->waits_for() == nullptr) {
+                block.cancel();
+                break;
+            }
+            co_await aioxx::sleep(0s);
+        }
+        try {
+            co_await block;
+        } catch (const cancelled_error&) {
+            ended = "cancelled";
+        }
+        CHECK(ended == "cancelled");
+    }());
+    CHECK(loop.elapsed() == 1s);
+}

@@ -107,7 +107,7 @@ TEST_CASE("a body without an end, and one that lets the cancellation out, are er
                 } catch (const fault_injected&) {
                 }
             },
-            20);
+            {.most = 20});
     } catch (const fault_failed& failure) {
         endless = failure.what();
     }

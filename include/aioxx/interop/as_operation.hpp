@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// interop/as_operation.hpp: something to await as an Asio asynchronous operation, for code that is written with
-// callbacks, futures or asio::awaitable. The other direction is use_coro (core/asio_await.hpp).
+// interop/as_operation.hpp: something to await as an Asio asynchronous operation, for code that is written
+// with callbacks, futures or asio::awaitable. The other direction is use_coro (core/asio_await.hpp).
 //
-// The operation is a node that waits for the outcome of a task or future and keeps the completion handler. It is a
-// resource of the loop too: a loop that is closed has no turns left in which a waiting node could run.
+// The operation is a node that waits for the outcome of a task or future and keeps the completion handler. It
+// is a resource of the loop too: a loop that is closed has no turns left in which a waiting node could run.
 
 #include <concepts>
 #include <exception>
@@ -52,7 +52,8 @@ struct handle_source {
 
     state_ptr<State> start(event_loop& loop) {
         if (&state->loop() != &loop) {
-            throw invalid_state_error("as_operation: " + state->describe() + " belongs to another event loop");
+            throw invalid_state_error("as_operation: " + state->describe() +
+                                      " belongs to another event loop");
         }
         return std::move(state);
     }
@@ -66,7 +67,9 @@ struct coroutine_source {
 
     coro<T> coroutine;
 
-    state_ptr<state_type> start(event_loop& loop) { return create_task(loop, std::move(coroutine)).shared_state(); }
+    state_ptr<state_type> start(event_loop& loop) {
+        return create_task(loop, std::move(coroutine)).shared_state();
+    }
 };
 
 template <class Awaitable>
@@ -80,13 +83,14 @@ template <class Awaiter>
 Awaiter&& operation_awaiter(Awaiter&& awaiter);
 
 template <class Awaitable>
-using operation_value = std::remove_cvref_t<decltype(operation_awaiter(std::declval<Awaitable>()).await_resume())>;
+using operation_value =
+    std::remove_cvref_t<decltype(operation_awaiter(std::declval<Awaitable>()).await_resume())>;
 
 template <class Awaitable>
 concept can_be_operation = requires { typename operation_value<Awaitable>; };
 template <class Function>
-concept gives_awaitable =
-    !can_be_operation<Function> && std::invocable<Function&> && can_be_operation<std::invoke_result_t<Function&>>;
+concept gives_awaitable = !can_be_operation<Function> && std::invocable<Function&> &&
+                          can_be_operation<std::invoke_result_t<Function&>>;
 
 template <class Awaitable>
 coro<operation_value<Awaitable>> await_it(Awaitable awaited) {
@@ -138,7 +142,7 @@ using source_t = decltype(source_of(std::declval<Awaitable>()));
 template <class T>
 struct operation_results {
     static_assert(std::default_initializable<T>,
-                  "a completion handler gets a value in any case: the awaited type needs a default constructor");
+                  "a completion handler gets a value even with an error: the type needs a default one");
     using signature = void(std::exception_ptr, T);
     using arguments = std::tuple<std::exception_ptr, T>;
 };
@@ -156,7 +160,9 @@ struct operation_end {
     Handler handler;
     Arguments arguments;
 
-    [[nodiscard]] allocator_type get_allocator() const noexcept { return asio::get_associated_allocator(handler); }
+    [[nodiscard]] allocator_type get_allocator() const noexcept {
+        return asio::get_associated_allocator(handler);
+    }
     void operator()() { std::apply(std::move(handler), std::move(arguments)); }
 };
 
@@ -224,6 +230,7 @@ private:
         auto slot = asio::get_associated_cancellation_slot(handler_);
         if (slot.is_connected()) slot.clear();
         arguments results = outcome();
+        // The operation's memory is free before the handler runs, the work lasts until it is posted.
         const auto work = std::make_tuple(std::move(loop_work_), std::move(handler_work_));
         const executor runs_it = executor_;
         allocator memory(asio::get_associated_allocator(handler_));
@@ -268,11 +275,14 @@ struct start_operation {
 
     event_loop* loop;
 
-    [[nodiscard]] executor_type get_executor() const { return asio_backend::context_of(*loop).get_executor(); }
+    [[nodiscard]] executor_type get_executor() const {
+        return asio_backend::context_of(*loop).get_executor();
+    }
 
     template <class Handler>
     void operator()(Handler&& handler, Source source) const {
-        operation_wait<Source, std::decay_t<Handler>>::start(*loop, std::forward<Handler>(handler), std::move(source));
+        using wait = operation_wait<Source, std::decay_t<Handler>>;
+        wait::start(*loop, std::forward<Handler>(handler), std::move(source));
     }
 };
 
@@ -282,7 +292,7 @@ struct start_operation {
 template <class Source>
 class [[nodiscard]] awaitable_operation {
 public:
-    /// What handlers are called with: the exception that it ended with or null, and the value unless it is void.
+    /// What handlers are called with: the exception or null, and the value unless it is void.
     using signature = typename detail::operation_results<typename Source::value_type>::signature;
 
     awaitable_operation(event_loop& loop, Source source) : loop_(&loop), source_(std::move(source)) {}
@@ -299,21 +309,24 @@ private:
     Source source_;
 };
 
-/// Something to await as an Asio operation, which takes any completion token: `as_operation(loop, work())(token)`.
+/// Something to await as an Asio operation, which takes any completion token:
+/// `as_operation(loop, work())(token)`.
 ///
-/// Parameters: `awaited` a coroutine, which becomes a task when the operation starts; a task or future, whose value
-/// is moved out of an rvalue and copied from an lvalue; another awaitable that can be moved; or a function that gives
-/// an awaitable, for those that cannot: `as_operation(loop, [&] { return queue.get(); })`.
-/// Returns: a function object for one call. The signature is void(std::exception_ptr, T) or void(std::exception_ptr),
-/// where T has a default value for the case of an error.
-/// Errors: what was awaited throws arrives as the exception_ptr. A cancellation arrives as std::system_error with
-/// asio::error::operation_aborted, because cancelled_error is no std::exception; so does the end of the loop. Thrown
-/// from the start: invalid_state_error when the loop is closed, does not run on Asio, or is not that of the task.
-/// Cancellation: the handler's cancellation slot cancels the task or future, which may take its time or return a
-/// value all the same. A request for total cancellation only is ignored: a task may have had effects.
-/// Concurrency: start it, and emit its cancellation, on the loop's thread, or before anybody runs the loop; debug mode
-/// refuses the start elsewhere. The handler is posted to its associated executor, by default the loop's
-/// io_context, never called from within, and its associated allocator is used.
+/// Parameters: `awaited` a coroutine, which becomes a task when the operation starts; a task or future, whose
+/// value is moved out of an rvalue and copied from an lvalue; another awaitable that can be moved; or a
+/// function that gives an awaitable, for those that cannot:
+/// `as_operation(loop, [&] { return queue.get(); })`.
+/// Returns: a function object for one call. The signature is void(std::exception_ptr, T) or
+/// void(std::exception_ptr), where T has a default value for the case of an error.
+/// Errors: what the awaited throws arrives as the exception_ptr. A cancellation arrives as std::system_error
+/// with asio::error::operation_aborted, because cancelled_error is no std::exception; so does the end of the
+/// loop. Thrown from the start: invalid_state_error when the loop is closed, does not run on Asio, or is not
+/// that of the task.
+/// Cancellation: the handler's cancellation slot cancels the task or future, which may take its time or
+/// return a value all the same. A request for total cancellation only is ignored: a task may have effects.
+/// Concurrency: start it, and emit its cancellation, on the loop's thread, or before anybody runs the loop;
+/// debug mode refuses a start elsewhere. The handler is posted to its associated executor, by default the
+/// loop's io_context, never called from within, and its associated allocator is used.
 /// Lifetime: keeps io_context::run() and the handler's executor busy until it has ended.
 /// Example:
 ///     asio::io_context io;
@@ -324,11 +337,13 @@ private:
 template <class Awaitable>
     requires requires(Awaitable&& awaited) { detail::source_of(std::forward<Awaitable>(awaited)); }
 auto as_operation(event_loop& loop, Awaitable&& awaited) {
-    return awaitable_operation<detail::source_t<Awaitable>>(loop, detail::source_of(std::forward<Awaitable>(awaited)));
+    using operation = awaitable_operation<detail::source_t<Awaitable>>;
+    return operation(loop, detail::source_of(std::forward<Awaitable>(awaited)));
 }
 
-/// The same on the running loop. Errors: also invalid_state_error when none is running here, as in a plain handler.
+/// The same on the running loop.
 ///
+/// Errors: also invalid_state_error when none is running here, as in a plain handler of the context.
 /// Cancellation: as for the other form.
 template <class Awaitable>
     requires requires(Awaitable&& awaited) { detail::source_of(std::forward<Awaitable>(awaited)); }

@@ -40,8 +40,8 @@ coro<> run_together(Body body) {
     try {
         co_await with_task_group(std::move(body));
     } catch (const error_group& group) {
-        if (group.exceptions().size() != 1) throw;
-        only = group.exceptions().front();
+        only = group.only();
+        if (!only) throw;
     }
     if (only) std::rethrow_exception(only);
 }

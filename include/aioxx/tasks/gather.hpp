@@ -164,6 +164,7 @@ std::vector<gathered_t<const Awaitable&>> gathered_all(const std::vector<Awaitab
 /// future that is given as an lvalue is copied, else moved.
 /// Errors: the first exception, at once. The others run on, and what they throw later counts as seen; task_group
 /// is the form that ends them. A child that was cancelled counts as one that threw cancelled_error.
+/// invalid_state_error for a task or future of another loop, or the task that waits.
 /// Cancellation: cancels all children and waits for their end.
 /// Asyncio: gather; here nothing starts before it is awaited.
 /// Example:

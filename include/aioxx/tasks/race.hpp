@@ -86,6 +86,7 @@ coro<> run_racer(coro<T> racer, race_state& state, std::size_t index, std::optio
 ///     auto fastest = co_await race(ask(mirror_a), ask(mirror_b));
 ///     if (fastest.first == 0) use(*std::get<0>(fastest.values));
 template <class... T>
+    requires(sizeof...(T) > 0)
 coro<race_result<T...>> race(coro<T>... coroutines) {
     race_result<T...> result;
     detail::race_state state;

@@ -5,6 +5,7 @@
 
 #include <coroutine>
 #include <utility>
+#include <vector>
 
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/future.hpp>
@@ -17,13 +18,15 @@ namespace aioxx {
 namespace detail {
 
 // Waits until a state is done and leaves it alone otherwise.
+template <class State>
 class shield_awaiter final : public waiter {
 public:
-    explicit shield_awaiter(future_base& awaited) noexcept : awaited_(awaited) {}
+    explicit shield_awaiter(State& awaited) noexcept : awaited_(awaited) {}
 
     [[nodiscard]] bool await_ready() const noexcept { return awaited_.done(); }
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> coroutine) {
+        awaited_.require_awaitable_here();
         awaited_.add_waiter(*this);
         this->suspend(coroutine);
     }
@@ -31,8 +34,9 @@ public:
 
 private:
     const char* waits_for() const noexcept override { return "shielded task"; }
+    std::vector<const future_base*> awaited() const override { return {&awaited_}; }
 
-    future_base& awaited_;
+    State& awaited_;
 };
 
 }  // namespace detail
@@ -40,8 +44,8 @@ private:
 /// Waits for a task or future, which runs on when the waiting task is cancelled.
 ///
 /// Returns: its value, moved out of an rvalue, copied from an lvalue.
-/// Errors: what it ends with. Nobody sees that after a cancellation unless a handle is kept, and then the
-/// exception handler gets it.
+/// Errors: what it ends with. After a cancellation the exception handler gets that, unless somebody who has kept a
+/// handle looks at it; invalid_state_error for a task or future of another loop, or the task that waits.
 /// Cancellation: safe, of the waiting alone.
 /// Example:
 ///     co_await wait_for(shield(saving), 1s);  // saving goes on for as long as it takes

@@ -6,6 +6,7 @@
 
 #include <coroutine>
 #include <exception>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -50,8 +51,9 @@ private:
 template <class T>
 class group_child_of final : public group_child {
 public:
-    group_child_of(task_group& group, state_ptr<task_state<T>> state) noexcept
-        : group_child(group), state_(std::move(state)) {}
+    explicit group_child_of(task_group& group) noexcept : group_child(group) {}
+
+    void set_state(state_ptr<task_state<T>> state) noexcept { state_ = std::move(state); }
 
     [[nodiscard]] task_base& awaited() const noexcept override { return *state_; }
     [[nodiscard]] std::exception_ptr failure() const noexcept override {
@@ -102,8 +104,10 @@ public:
         const scope_exit refused([&coroutine] { coroutine.close(); });
         if (aborting_) throw invalid_state_error("create_task: the task group is shutting down");
         if (exiting_ && children_.empty()) throw invalid_state_error("create_task: the task group has ended");
+        auto member = std::make_unique<detail::group_child_of<T>>(*this);  // first: no task runs without one
         task<T> started = detail::start_task(parent_.loop(), std::move(coroutine), options, region_);
-        auto* child = new detail::group_child_of<T>(*this, started.shared_state());
+        detail::group_child_of<T>* const child = member.release();
+        child->set_state(started.shared_state());
         children_.push_back(*child);
         child->awaited().notify(*child);
         // Started eagerly, it may have cancelled the group before it was one of its tasks.
@@ -163,7 +167,11 @@ private:
             group_.join_ = this;
             this->suspend(coroutine);
         }
-        void await_resume() { group_.join_ = nullptr; }
+        void await_resume() {
+            group_.join_ = nullptr;
+            if (!this->cancelled()) return;  // it is when the request came after the last child's end
+            group_.cancelled(std::make_exception_ptr(cancelled_error(this->cancel_message())));
+        }
 
     private:
         // Notes the cancellation and waits on: no child is left behind.

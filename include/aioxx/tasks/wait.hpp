@@ -7,11 +7,11 @@
 #include <coroutine>
 #include <cstddef>
 #include <exception>
-#include <iterator>
 #include <optional>
 #include <ranges>
 #include <stdexcept>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -113,6 +113,19 @@ private:
     deadline deadline_{*this};
 };
 
+template <class Range>
+std::vector<std::ranges::range_value_t<Range>> to_handles(Range&& handles) {
+    using list_type = std::vector<std::ranges::range_value_t<Range>>;
+    if constexpr (std::is_same_v<Range, list_type>) {
+        return std::move(handles);
+    } else {
+        list_type list;
+        if constexpr (std::ranges::sized_range<Range>) list.reserve(std::ranges::size(handles));
+        for (auto&& handle : handles) list.push_back(std::forward<decltype(handle)>(handle));
+        return list;
+    }
+}
+
 // Keeps the first one of each.
 template <class Handle>
 void remove_duplicates(std::vector<Handle>& handles) {
@@ -141,11 +154,8 @@ coro<wait_result<Handle>> wait_for_list(std::vector<Handle> handles, wait_option
         co_await waiting;
     }
     wait_result<Handle> result;
-    result.done = std::move(handles);
-    const auto pending = std::stable_partition(result.done.begin(), result.done.end(),
-                                               [](const Handle& handle) { return handle.done(); });
-    result.pending.assign(std::make_move_iterator(pending), std::make_move_iterator(result.done.end()));
-    result.done.erase(pending, result.done.end());
+    result.done.reserve(handles.size());
+    for (Handle& handle : handles) (handle.done() ? result.done : result.pending).push_back(std::move(handle));
     co_return result;
 }
 
@@ -180,13 +190,7 @@ coro<wait_result<std::size_t>> wait_for_each(wait_options options, Handles... ha
 template <class Range>
     requires detail::waitable_range<Range>
 [[nodiscard]] coro<wait_result<std::ranges::range_value_t<Range>>> wait(Range&& handles, wait_options options = {}) {
-    std::vector<std::ranges::range_value_t<Range>> list;
-    if constexpr (std::is_same_v<Range, std::vector<std::ranges::range_value_t<Range>>>) {
-        list = std::move(handles);
-    } else {
-        for (auto&& handle : handles) list.push_back(std::forward<decltype(handle)>(handle));
-    }
-    return detail::wait_for_list(std::move(list), options);
+    return detail::wait_for_list(detail::to_handles(std::forward<Range>(handles)), options);
 }
 
 /// Likewise for tasks and futures of any types, given one by one: keep the handles, and ask them.

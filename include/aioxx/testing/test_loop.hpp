@@ -25,13 +25,18 @@
 #include <aioxx/core/event_loop.hpp>
 #include <aioxx/core/task.hpp>
 #include <aioxx/tasks/run_until_complete.hpp>
-#include <aioxx/testing/seeds.hpp>
+#include <aioxx/testing/seed_scope.hpp>
 #include <aioxx/testing/virtual_backend.hpp>
 
 namespace aioxx::testing {
 
 /// The main task ended and others did not.
 class lost_tasks : public error {
+    using error::error;
+};
+
+/// The main task ended and left transports, servers or worker pools open.
+class lost_resources : public error {
     using error::error;
 };
 
@@ -44,6 +49,7 @@ class unhandled_reports : public error {
 struct test_options {
     bool allow_lost_tasks = false;  ///< tasks may be left behind when the main one ends
     bool allow_reports = false;     ///< the test looks at reports() itself
+    bool allow_open_resources = true;  ///< transports, servers and worker pools may be open when the main task ends
     std::size_t turn_limit = virtual_backend::default_turn_limit;  ///< of one run: more is an endless one
     std::uint64_t seed = detail::present_seed;  ///< shuffles each batch; 0: first come first served. See explore
 };
@@ -78,7 +84,7 @@ public:
     /// Runs a coroutine as the main task, then whatever is ready. Returns: its value, or throws its exception.
     ///
     /// Errors: stalled when nothing can run any more while it is not done, or when too many turns were made;
-    /// lost_tasks; unhandled_reports. Each names the tasks or errors. After stalled and lost_tasks the loop is
+    /// lost_tasks; lost_resources; unhandled_reports. Each names what it is about. After the first three the loop is
     /// closed, and with it every coroutine is gone before the variables that it may refer to.
     template <class T>
     T run(coro<T> main) {
@@ -88,6 +94,7 @@ public:
         settle();
         const bool succeeded = running.shared_state()->outcome.has_value();
         check_lost_tasks(succeeded);
+        check_open_resources(succeeded);
         if (succeeded) check_reports();
         return aioxx::detail::take_outcome(*running.shared_state());
     }
@@ -142,11 +149,22 @@ private:
         return text;
     }
 
-    void check_lost_tasks(bool may_throw) {
-        if (options_.allow_lost_tasks || loop_.tasks().empty()) return;
+    // The text is taken before the loop is closed, and with it everything that is named there.
+    template <class Error>
+    void fail_left_behind(bool may_throw) {
         const std::string text = "the main task ended at " + to_text(elapsed()) + " and left behind" + who_is_there();
         loop_.close();
-        if (may_throw) throw lost_tasks(text);
+        if (may_throw) throw Error(text);
+    }
+
+    void check_lost_tasks(bool may_throw) {
+        if (options_.allow_lost_tasks || loop_.tasks().empty()) return;
+        fail_left_behind<lost_tasks>(may_throw);
+    }
+
+    void check_open_resources(bool may_throw) {
+        if (options_.allow_open_resources || loop_.resources().empty()) return;
+        fail_left_behind<lost_resources>(may_throw);
     }
 
     void check_reports() {
