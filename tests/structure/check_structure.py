@@ -87,6 +87,7 @@ NO_TEST: Dict[str, str] = {
 # Tests without a header of the same name, in the folders that mirror include/aioxx.
 NO_HEADER: Dict[str, str] = {
     "core/allocations_test.cpp": "a property of the core as a whole: the steady state allocates nothing",
+    "interop/as_operation_types_test.cpp": "as_operation with further types and tokens",
     "tasks/await_stack_test.cpp": "a property of coroutines as a whole: the stack stays bounded",
     "tasks/eager_tasks_test.cpp": "a way to start tasks that concerns task, task_group and gather",
     "websocket/proto/autobahn_test.cpp": "the public list of protocol cases",

@@ -10,6 +10,7 @@
 #include <concepts>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <tuple>
 #include <type_traits>
@@ -20,6 +21,7 @@
 #include <asio/associated_executor.hpp>
 #include <asio/async_result.hpp>
 #include <asio/cancellation_type.hpp>
+#include <asio/dispatch.hpp>
 #include <asio/error.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
@@ -139,12 +141,12 @@ using source_t = decltype(source_of(std::declval<Awaitable>()));
 
 // ---- the operation ----
 
+// A handler gets a value even with an error: a type without a default one arrives in an optional.
 template <class T>
 struct operation_results {
-    static_assert(std::default_initializable<T>,
-                  "a completion handler gets a value even with an error: the type needs a default one");
-    using signature = void(std::exception_ptr, T);
-    using arguments = std::tuple<std::exception_ptr, T>;
+    using value = std::conditional_t<std::default_initializable<T>, T, std::optional<T>>;
+    using signature = void(std::exception_ptr, value);
+    using arguments = std::tuple<std::exception_ptr, value>;
 };
 template <>
 struct operation_results<void> {
@@ -152,9 +154,9 @@ struct operation_results<void> {
     using arguments = std::tuple<std::exception_ptr>;
 };
 
-// The call of a handler, as it is posted.
+// The call of a handler.
 template <class Handler, class Arguments>
-struct operation_end {
+struct operation_call {
     using allocator_type = asio::associated_allocator_t<Handler>;
 
     Handler handler;
@@ -166,6 +168,18 @@ struct operation_end {
     void operator()() { std::apply(std::move(handler), std::move(arguments)); }
 };
 
+// The way to it, as it is posted to the loop's context: there are executors that can only dispatch.
+template <class Executor, class Call>
+struct operation_end {
+    using allocator_type = typename Call::allocator_type;
+
+    asio::executor_work_guard<Executor> work;
+    Call call;
+
+    [[nodiscard]] allocator_type get_allocator() const noexcept { return call.get_allocator(); }
+    void operator()() { asio::dispatch(work.get_executor(), std::move(call)); }
+};
+
 // Waits for the outcome. Lives in memory of the handler's allocator, and owns itself once it has started.
 template <class Source, class Handler>
 class operation_wait final : public wait_node, private loop_resource {
@@ -173,7 +187,9 @@ class operation_wait final : public wait_node, private loop_resource {
     using executor = asio::associated_executor_t<Handler, io_executor>;
     using allocator = typename std::allocator_traits<
         asio::associated_allocator_t<Handler>>::template rebind_alloc<operation_wait>;
-    using arguments = typename operation_results<typename Source::value_type>::arguments;
+    using value_type = std::remove_cvref_t<typename Source::value_type>;
+    using arguments = typename operation_results<value_type>::arguments;
+    using call = operation_call<Handler, arguments>;
 
     struct destroy {
         void operator()(operation_wait* wait) const {
@@ -188,9 +204,8 @@ public:
     operation_wait(event_loop& loop, Handler&& handler)
         : loop_(loop),
           handler_(std::move(handler)),
-          executor_(asio::get_associated_executor(handler_, asio_backend::context_of(loop).get_executor())),
           loop_work_(asio_backend::context_of(loop).get_executor()),
-          handler_work_(executor_) {}
+          handler_work_(asio::get_associated_executor(handler_, loop_work_.get_executor())) {}
 
     static void start(event_loop& loop, Handler handler, Source source) {
         loop.require_open("as_operation");
@@ -224,46 +239,47 @@ private:
     }
     [[nodiscard]] std::string describe() const override { return "as_operation of " + state_->describe(); }
 
-    // Posted and not called from here: what the handler throws belongs to those who run its executor.
+    // Posted and not called from here: the handler may end the loop, and what it throws is for those who run it.
     void end() {
         owner self(this);
         auto slot = asio::get_associated_cancellation_slot(handler_);
         if (slot.is_connected()) slot.clear();
         arguments results = outcome();
-        // The operation's memory is free before the handler runs, the work lasts until it is posted.
-        const auto work = std::make_tuple(std::move(loop_work_), std::move(handler_work_));
-        const executor runs_it = executor_;
+        // The operation's memory is free before the handler runs, the work lasts until then.
+        const auto loop_work = std::move(loop_work_);
         allocator memory(asio::get_associated_allocator(handler_));
-        operation_end<Handler, arguments> call{std::move(handler_), std::move(results)};
+        operation_end<executor, call> ended{std::move(handler_work_), {std::move(handler_), std::move(results)}};
         std::destroy_at(self.get());
         memory.deallocate(self.release(), 1);
-        asio::post(runs_it, std::move(call));
+        asio::post(loop_work.get_executor(), std::move(ended));
     }
 
     arguments outcome() {
-        arguments results{};
         if (!state_->done() || state_->cancelled()) {
-            std::get<0>(results) = std::make_exception_ptr(std::system_error(asio::error::operation_aborted));
-            return results;
+            return failed(std::make_exception_ptr(std::system_error(asio::error::operation_aborted)));
         }
         state_->mark_retrieved();
         try {
-            if constexpr (std::is_void_v<typename Source::value_type>) {
+            if constexpr (std::is_void_v<value_type>) {
                 state_->outcome.take_value();
+                return {};
             } else if constexpr (Source::moves) {
-                std::get<1>(results) = state_->outcome.take_value();
+                return arguments(nullptr, state_->outcome.take_value());
             } else {
-                std::get<1>(results) = state_->outcome.get();
+                return arguments(nullptr, state_->outcome.get());
             }
         } catch (...) {
-            std::get<0>(results) = std::current_exception();
+            return failed(std::current_exception());
         }
+    }
+    static arguments failed(std::exception_ptr reason) {
+        arguments results{};
+        std::get<0>(results) = std::move(reason);
         return results;
     }
 
     event_loop& loop_;
     Handler handler_;
-    executor executor_;
     asio::executor_work_guard<io_executor> loop_work_;
     asio::executor_work_guard<executor> handler_work_;
     state_ptr<typename Source::state_type> state_;
@@ -293,7 +309,8 @@ template <class Source>
 class [[nodiscard]] awaitable_operation {
 public:
     /// What handlers are called with: the exception or null, and the value unless it is void.
-    using signature = typename detail::operation_results<typename Source::value_type>::signature;
+    using signature =
+        typename detail::operation_results<std::remove_cvref_t<typename Source::value_type>>::signature;
 
     awaitable_operation(event_loop& loop, Source source) : loop_(&loop), source_(std::move(source)) {}
 
@@ -317,7 +334,8 @@ private:
 /// function that gives an awaitable, for those that cannot:
 /// `as_operation(loop, [&] { return queue.get(); })`.
 /// Returns: a function object for one call. The signature is void(std::exception_ptr, T) or
-/// void(std::exception_ptr), where T has a default value for the case of an error.
+/// void(std::exception_ptr), where T is the type of the value, or std::optional of it when it has no
+/// default for the case of an error.
 /// Errors: what the awaited throws arrives as the exception_ptr. A cancellation arrives as std::system_error
 /// with asio::error::operation_aborted, because cancelled_error is no std::exception; so does the end of the
 /// loop. Thrown from the start: invalid_state_error when the loop is closed, does not run on Asio, or is not
@@ -325,8 +343,8 @@ private:
 /// Cancellation: the handler's cancellation slot cancels the task or future, which may take its time or
 /// return a value all the same. A request for total cancellation only is ignored: a task may have effects.
 /// Concurrency: start it, and emit its cancellation, on the loop's thread, or before anybody runs the loop;
-/// debug mode refuses a start elsewhere. The handler is posted to its associated executor, by default the
-/// loop's io_context, never called from within, and its associated allocator is used.
+/// debug mode refuses a start elsewhere. The handler is called through its associated executor, by default the
+/// loop's io_context, after the turn in which the operation ended, and its associated allocator is used.
 /// Lifetime: keeps io_context::run() and the handler's executor busy until it has ended.
 /// Example:
 ///     asio::io_context io;
