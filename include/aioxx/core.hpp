@@ -11,6 +11,7 @@
 #include <aioxx/core/asio_fd_watcher.hpp>
 #include <aioxx/core/asio_signals.hpp>
 #include <aioxx/core/async_generator.hpp>
+#include <aioxx/core/awaitable.hpp>
 #include <aioxx/core/backend.hpp>
 #include <aioxx/core/cancellation.hpp>
 #include <aioxx/core/clock.hpp>
@@ -34,5 +35,7 @@
 #include <aioxx/core/task_options.hpp>
 #include <aioxx/core/thread_gate.hpp>
 #include <aioxx/core/timer_queue.hpp>
+#include <aioxx/core/to_thread.hpp>
 #include <aioxx/core/turn.hpp>
 #include <aioxx/core/waiter.hpp>
+#include <aioxx/core/worker_pool.hpp>

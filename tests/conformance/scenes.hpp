@@ -262,6 +262,7 @@ inline void condition_scene(stage& on) {
     };
     for (int number = 0; number < 3; ++number) on.add(consume(on, shared));
     for (int number = 0; number < 2; ++number) on.add(produce(on, shared));
+    on.cancel_at(10s, on.add(consume(on, shared)));  // it waits then, and the lock is free
     on.at(30s, [&shared] {
         demand(shared.items.empty(), "nobody waits for what is there");
         demand(shared.changed.try_acquire(), "those who wait do not hold the lock");
@@ -394,12 +395,20 @@ inline void channel_scene(stage& on) {
     auto made = open_channel<int>(on.dice(3));
     auto& count = on.make<tally>();
     const auto receive = [](stage& s, channel_receiver<int> from, tally& counts) -> coro<> {
+        const time_point start = s.loop().time();
         while (auto item = co_await from.receive()) {
             ++counts.received;
             co_await dawdle(s);
         }
+        demand(s.loop().time() - start < 1min, "everybody is told of the end at once");
+    };
+    // Takes one item, and keeps its end open.
+    const auto receive_one = [](channel_receiver<int> from, tally& counts) -> coro<> {
+        if (co_await from.receive()) ++counts.received;
+        co_await sleep(2min);
     };
     for (int number = 0; number < 2; ++number) on.add(send_some(on, made.sender.clone(), count));
+    on.add(receive_one(made.receiver.clone(), count));
     for (int number = 0; number < 3; ++number) on.add(receive(on, made.receiver.clone(), count));
     on.finally([&count] { demand(count.accepted == count.received, "what a channel accepted was received"); });
 }
@@ -531,10 +540,11 @@ inline coro<> twice_failing_group(stage& on, family& children) {
     on.expect(both || current_task()->cancelling() > 0, "every error is in the group");
 }
 inline coro<> quiet_group(stage& on, family& children) {
+    task<> cut_short;
     co_await with_task_group([&](task_group& group) -> coro<> {
         group.create_task(child(on, children, 1));
         group.create_task(child(on, children, 2));
-        group.create_task(with_task_group([&](task_group& inner) -> coro<> {
+        cut_short = group.create_task(with_task_group([&](task_group& inner) -> coro<> {
             inner.create_task(child(on, children, 3));
             inner.create_task(endless_child(children));
             co_await dawdle(on);
@@ -542,6 +552,7 @@ inline coro<> quiet_group(stage& on, family& children) {
         }));
         co_return;
     });
+    on.expect(!cut_short.cancelled() && cut_short.cancelling() == 0, "a group that is cancelled ends without an error");
 }
 inline coro<> started_group(stage& on, family& children) {
     co_await with_task_group([&](task_group& group) -> coro<> {
@@ -708,6 +719,7 @@ inline constexpr scene all_scenes[] = {
     {"requests that are taken back", group_scene<sparing>},
 };
 
+// Apart, because a task that is cancelled before it is ready ends without a cancellation: start() throws that.
 inline constexpr scene start_scene{"group whose task is started", group_scene<started_group>};
 
 }  // namespace scenes

@@ -38,3 +38,12 @@ TEST_CASE("no scene loses a coroutine, task or future", "[conformance]") {
     }
     SUCCEED();
 }
+
+TEST_CASE("a start that is cancelled while its task says that it is ready is just cancelled", "[conformance]") {
+    explore(100, [](std::uint64_t seed) {
+        scenes::stage stage(seed);
+        scenes::start_scene.set_up(stage);
+        stage.play([](const std::exception_ptr&) { return false; });
+    });
+    SUCCEED();
+}

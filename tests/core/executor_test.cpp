@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
+
 #include <aioxx/core/executor.hpp>
 
+#include <pthread.h>
+
+#include <array>
 #include <atomic>
-#include <condition_variable>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -15,45 +19,28 @@
 #include <asio/io_context.hpp>
 
 #include <aioxx/core/asio_backend.hpp>
+#include <aioxx/core/context_var.hpp>
 #include <aioxx/core/task.hpp>
+#include <aioxx/core/to_thread.hpp>
 #include <aioxx/tasks/run_until_complete.hpp>
+#include <aioxx/tasks/runner.hpp>
+#include <aioxx/tasks/sleep.hpp>
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
+#include "support/gate.hpp"
 
 using namespace aioxx;
+using namespace std::chrono_literals;
+using testing::gate;
 
 namespace {
 
-// Holds worker threads until it is opened, and tells how many have come.
-class gate {
-public:
-    void pass() {
-        std::unique_lock lock(mutex_);
-        ++arrived_;
-        changed_.notify_all();
-        changed_.wait(lock, [this] { return open_; });
-    }
-    void open() {
-        const std::scoped_lock lock(mutex_);
-        open_ = true;
-        changed_.notify_all();
-    }
-    void wait_for(int count) {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return arrived_ >= count; });
-    }
-
-private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    int arrived_ = 0;
-    bool open_ = false;
-};
+context_var<std::string> who("who", "nobody");
 
 }  // namespace
 
-TEST_CASE("a blocking call runs on another thread and gives its value (MI004, EV004)", "[core][threads]") {
+TEST_CASE("a blocking call runs on another thread and gives its value", "[core][threads][EV004][MI004]") {
     testing::test_loop loop;
     const auto here = std::this_thread::get_id();
     loop.run([](std::thread::id own) -> coro<> {
@@ -67,7 +54,7 @@ TEST_CASE("a blocking call runs on another thread and gives its value (MI004, EV
     }(here));
 }
 
-TEST_CASE("an exception of a blocking call arrives in the task", "[core][threads]") {
+TEST_CASE("an exception of a blocking call arrives in the task", "[core][threads][MI004]") {
     testing::test_loop loop;
     loop.run([]() -> coro<> {
         std::string seen;
@@ -80,17 +67,7 @@ TEST_CASE("an exception of a blocking call arrives in the task", "[core][threads
     }());
 }
 
-TEST_CASE("to_thread passes arguments on, by value", "[core][threads]") {
-    testing::test_loop loop;
-    loop.run([]() -> coro<> {
-        auto join = [](std::unique_ptr<std::string> left, const std::string& right) { return *left + right; };
-        const std::string joined = co_await to_thread(join, std::make_unique<std::string>("a"), std::string("b"));
-        CHECK(joined == "ab");
-        co_await to_thread([] {});
-    }());
-}
-
-TEST_CASE("calls run at the same time, on no more threads than allowed", "[core][threads]") {
+TEST_CASE("calls run at the same time, on no more threads than allowed", "[core][threads][MI004]") {
     testing::test_loop loop;
     set_worker_limit(loop.loop(), 2);
     CHECK_THROWS_AS(set_worker_limit(loop.loop(), 0), std::invalid_argument);
@@ -115,7 +92,8 @@ TEST_CASE("calls run at the same time, on no more threads than allowed", "[core]
     CHECK(threads.size() == 2);
 }
 
-TEST_CASE("a call cancelled before it starts never runs; one that has started is abandoned", "[core][threads]") {
+TEST_CASE("a call cancelled before it starts never runs; one that has started is abandoned",
+          "[core][threads][EV004]") {
     testing::test_loop loop;
     set_worker_limit(loop.loop(), 1);
     gate busy;
@@ -178,4 +156,135 @@ TEST_CASE("many calls in a row and at once all come back", "[core][threads]") {
         co_return total;
     }());
     CHECK(sum == 500 * 499 / 2 + 200);
+}
+
+TEST_CASE("worker threads have names", "[core][threads]") {
+    testing::test_loop loop;
+    const std::string name = loop.run([]() -> coro<std::string> {
+        co_return co_await to_thread([] {
+            std::array<char, 16> text{};
+            pthread_getname_np(pthread_self(), text.data(), text.size());
+            return std::string(text.data());
+        });
+    }());
+    CHECK(name == "aioxx-1");
+}
+
+TEST_CASE("shutting the executor down waits for what was submitted, and refuses what comes later",
+          "[core][threads][BE008]") {
+    testing::test_loop loop;
+    set_worker_limit(loop.loop(), 2);
+    loop.run([]() -> coro<> {
+        std::atomic<int> runs = 0;
+        std::vector<future<>> calls;
+        for (int count = 0; count < 10; ++count) calls.push_back(run_in_executor([&runs] { ++runs; }));
+        event_loop& running = get_running_loop();
+        const bool in_time = co_await shutdown_default_executor(running, 1h);
+        CHECK(in_time);
+        CHECK(runs == 10);
+        for (const auto& call : calls) CHECK(call.done());
+        CHECK_THROWS_AS(run_in_executor([] {}), invalid_state_error);
+        const bool again = co_await shutdown_default_executor(running);
+        CHECK(again);
+    }());
+}
+
+TEST_CASE("an executor that was never used shuts down at once", "[core][threads]") {
+    testing::test_loop loop;
+    CHECK(loop.run(shutdown_default_executor(loop.loop())));
+}
+
+TEST_CASE("shutting the executor down in too short a time is reported and gives false", "[core][threads][BE008]") {
+    runner runs;
+    std::vector<std::string> reports;
+    runs.get_loop().set_exception_handler([&](const exception_context& what) { reports.push_back(what.message); });
+    gate busy;
+    future<> call = run_in_executor(runs.get_loop(), [&] { busy.pass(); });
+    CHECK(!runs.run(shutdown_default_executor(runs.get_loop(), 1ms)));
+    CHECK(reports == std::vector<std::string>{"shutdown_default_executor: blocking calls did not end in time"});
+    CHECK(!call.done());
+    busy.open();
+    CHECK(runs.run(shutdown_default_executor(runs.get_loop())));
+    CHECK(call.done());
+}
+
+TEST_CASE("a cancelled wait for the end of the executor can be repeated", "[core][threads]") {
+    testing::test_loop loop;
+    gate busy;
+    future<> call = run_in_executor(loop.loop(), [&] { busy.pass(); });
+    loop.run([](gate& held) -> coro<> {
+        task<bool> ending = create_task(shutdown_default_executor(get_running_loop()));
+        co_await sleep(0s);
+        ending.cancel();
+        bool cancelled = false;
+        try {
+            co_await ending;
+        } catch (const cancelled_error&) {
+            cancelled = true;
+        }
+        CHECK(cancelled);
+        held.open();
+        const bool ended = co_await shutdown_default_executor(get_running_loop());
+        CHECK(ended);
+    }(busy));
+    CHECK(call.done());
+}
+
+TEST_CASE("an executor of the user's runs functions, with the caller's context variables", "[core][threads][EV004]") {
+    runner runs;
+    std::vector<std::thread> threads;
+    runs.run([](std::vector<std::thread>& started) -> coro<> {
+        const auto own_thread = [&started](function<void()> job) { started.emplace_back(std::move(job)); };
+        const context_var<std::string>::scope named(who, "caller");
+        const std::string seen = co_await run_in_executor(own_thread, [] { return who.get(); });
+        CHECK(seen == "caller");
+        bool failed = false;
+        try {
+            co_await run_in_executor(own_thread, [] { throw std::runtime_error("no"); });
+        } catch (const std::runtime_error&) {
+            failed = true;
+        }
+        CHECK(failed);
+    }(threads));
+    for (std::thread& each : threads) each.join();
+    CHECK(threads.size() == 2);
+}
+
+TEST_CASE("a function that an executor of the user's has not started is cancelled with its future",
+          "[core][threads][EV004]") {
+    runner runs;
+    runs.run([]() -> coro<> {
+        std::vector<function<void()>> kept;
+        const auto keep = [&kept](function<void()> job) { kept.push_back(std::move(job)); };
+        int count = 0;
+        future<> cancelled = run_in_executor(keep, [&count] { ++count; });
+        future<> dropped = run_in_executor(keep, [&count] { ++count; });
+        cancelled.cancel();
+        co_await sleep(0s);
+        kept.front()();
+        CHECK(count == 0);
+        kept.clear();
+        bool failed = false;
+        try {
+            co_await dropped;
+        } catch (const invalid_state_error&) {
+            failed = true;
+        }
+        CHECK(failed);
+    }());
+}
+
+TEST_CASE("what an executor of the user's ends after the loop was closed is dropped", "[core][threads]") {
+    std::vector<function<void()>> kept;
+    int count = 0;
+    {
+        runner runs;
+        runs.run([](std::vector<function<void()>>& jobs, int& counter) -> coro<> {
+            static_cast<void>(run_in_executor([&jobs](function<void()> job) { jobs.push_back(std::move(job)); },
+                                              [&counter] { return ++counter; }));
+            co_return;
+        }(kept, count));
+    }
+    kept.front()();
+    CHECK(count == 1);
 }

@@ -89,7 +89,6 @@ SENDFILE = "sendfile"
 SOCKETS = "sock_recv, sock_sendall, sock_connect and sock_accept"
 LISTENING = "servers on lists of hosts and on sockets of the caller"
 OPEN: Dict[str, str] = {
-    "BE008": "a limit of time for blocking calls that are under way when the loop closes",
     "BE031": "looking up the name of an address",
     "BE038-BE039": TLS,
     "BE040": LISTENING,

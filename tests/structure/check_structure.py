@@ -66,6 +66,7 @@ CONTRACT = "a contract without code of its own; what implements it is tested"
 NO_TEST: Dict[str, str] = {
     "base/config.hpp": "macros only",
     "base/pinned.hpp": "two deleted functions",
+    "core/awaitable.hpp": "what awaiting gives, covered by the tests of wait_for and as_operation",
     "core/backend.hpp": CONTRACT,
     "core/cancellation.hpp": "the mechanism below cancel_scope, covered by its test",
     "core/context.hpp": "covered by the test of context_var",
@@ -74,13 +75,11 @@ NO_TEST: Dict[str, str] = {
     "core/task_context.hpp": "covered by the tests of waiter, task and cancel_scope",
     "core/task_options.hpp": "a struct, covered by the test of task",
     "core/turn.hpp": "a contract and a struct, covered by the test of event_loop",
+    "core/worker_pool.hpp": "the threads below executor, covered by its test",
     "io/datagram_transport.hpp": CONTRACT,
     "io/process_transport.hpp": CONTRACT,
     "tasks/children.hpp": "the mechanism below gather and wait, covered by their tests",
     "testing/check_transport.hpp": "is a test itself: tests/conformance runs it over every transport",
-    "testing/failure_of.hpp": "covered by the tests of fault_plan and seeds",
-    "testing/frame_watch.hpp": "covered by the tests of fault_plan, and by tests/conformance",
-    "testing/seed_scope.hpp": "covered by the test of seeds",
     "transports/stream_channel.hpp": CONTRACT,
 }
 
@@ -102,6 +101,7 @@ CATCH_ALL: Dict[str, str] = {
     "core/diagnostics.hpp": "names an exception of unknown type",
     "core/event_loop.hpp": "the callback runner reports to the exception handler",
     "core/executor.hpp": "an exception crosses from a worker thread as a value",
+    "core/worker_pool.hpp": "a loop that was closed needs to be told nothing",
     "net/connect.hpp": "kept until the losing attempts have ended, then thrown on",
     "streams/reader.hpp": "kept for the coroutine that waits for the bytes",
     "tasks/error_group.hpp": "names an exception of unknown type",

@@ -187,3 +187,24 @@ TEST_CASE("a run inside of a run is refused", "[testing]") {
                     }(loop)),
                     invalid_state_error);
 }
+
+TEST_CASE("resources that are left open are an error where the test wants it so", "[testing]") {
+    struct link final : loop_resource {
+        void abandon() noexcept override {}
+        std::string describe() const override { return "a link"; }
+    };
+    const auto nothing = []() -> coro<> { co_return; };
+    {
+        test_loop lenient;
+        link open;
+        lenient.loop().attach(open);
+        CHECK_NOTHROW(lenient.run(nothing()));
+    }
+    test_loop strict({.allow_open_resources = false});
+    CHECK_NOTHROW(strict.run(nothing()));
+    link open;
+    strict.loop().attach(open);
+    CHECK(text_of<testing::lost_resources>([&] { strict.run(nothing()); }).find("left behind:\n  a link") !=
+          std::string::npos);
+    CHECK(strict.loop().is_closed());
+}

@@ -36,3 +36,11 @@
 #else
 #define AIOXX_COLD
 #endif
+
+// AIOXX_NAME_THREAD: names the calling thread for debuggers and ps, with 15 characters at most.
+#if defined(__linux__)
+#include <pthread.h>
+#define AIOXX_NAME_THREAD(name) static_cast<void>(::pthread_setname_np(::pthread_self(), name))
+#else
+#define AIOXX_NAME_THREAD(name) static_cast<void>(name)
+#endif

@@ -104,7 +104,9 @@ private:
 
     void take(result& other) {
         if (other.state_ == state::value) [[likely]] {
-            ::new (static_cast<void*>(std::addressof(value_))) stored(std::move(other.value_));
+            if constexpr (!std::is_void_v<T>) {
+                ::new (static_cast<void*>(std::addressof(value_))) stored(std::move(other.value_));
+            }
         } else if (other.state_ == state::exception) {
             std::construct_at(&exception_, std::move(other.exception_));
         }

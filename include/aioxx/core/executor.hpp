@@ -1,54 +1,76 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// core/executor.hpp: blocking calls on worker threads, with a future on the loop for each result.
-// One pool for a loop, made when it is first used. Threads are started on demand, wait for work until the loop
-// is closed, and are joined then.
-//
-// Two lists and one mutex: the loop's thread appends to waiting_, a worker takes from it, runs, and appends to
-// finished_, which the loop's thread empties. Futures and all memory of jobs belong to the loop's thread; a
-// worker touches the function and its outcome only.
+// core/executor.hpp: blocking calls on other threads, with a future on the loop for each result.
 
-#include <algorithm>
-#include <condition_variable>
+#include <concepts>
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <stdexcept>
-#include <thread>
-#include <tuple>
+#include <string>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
-#include <aioxx/base/intrusive_list.hpp>
+#include <aioxx/base/error.hpp>
+#include <aioxx/base/function.hpp>
 #include <aioxx/base/pinned.hpp>
 #include <aioxx/base/result.hpp>
+#include <aioxx/base/scope_exit.hpp>
+#include <aioxx/core/clock.hpp>
+#include <aioxx/core/concurrent_future.hpp>
+#include <aioxx/core/context.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/current.hpp>
 #include <aioxx/core/event_loop.hpp>
-#include <aioxx/core/frame_pool.hpp>
 #include <aioxx/core/future.hpp>
+#include <aioxx/core/handle.hpp>
+#include <aioxx/core/thread_gate.hpp>
+#include <aioxx/core/waiter.hpp>
+#include <aioxx/core/worker_pool.hpp>
 
 namespace aioxx {
 
 namespace detail {
 
-struct job_tag;
-
-// One blocking call. Made and destroyed on the loop's thread.
-class worker_job : public list_node<job_tag>, public pool_allocated {
+// A function with the context variables of the place where it was made. What it sets is seen by itself only.
+template <class Function>
+class contextual_function {
 public:
-    virtual ~worker_job() = default;
-    // On a worker.
-    virtual void execute() noexcept = 0;
-    // On the loop's thread.
-    virtual void deliver() = 0;
+    explicit contextual_function(Function function)
+        : function_(std::move(function)), values_(current_context()) {}
 
-    std::uint64_t number = 0;  // of submission: ascending in the list of those that wait
+    // On another thread.
+    decltype(auto) operator()() {
+        swap(thread_context(), values_);
+        const scope_exit back([this] { swap(thread_context(), values_); });
+        return function_();
+    }
+
+private:
+    Function function_;
+    context values_;
 };
+
+// What a function gives.
+template <class T, class Function>
+result<T> outcome_of(Function& function) noexcept {
+    result<T> outcome;
+    try {
+        if constexpr (std::is_void_v<T>) {
+            function();
+            outcome.set_value();
+        } else {
+            outcome.set_value(function());
+        }
+    } catch (...) {
+        outcome.set_exception(std::current_exception());
+    }
+    return outcome;
+}
 
 template <class Function, class T>
 class blocking_call final : public worker_job {
@@ -56,18 +78,7 @@ public:
     blocking_call(Function function, future<T> destination)
         : function_(std::move(function)), destination_(std::move(destination)) {}
 
-    void execute() noexcept override {
-        try {
-            if constexpr (std::is_void_v<T>) {
-                function_();
-                outcome_.set_value();
-            } else {
-                outcome_.set_value(function_());
-            }
-        } catch (...) {
-            outcome_.set_exception(std::current_exception());
-        }
-    }
+    void execute() noexcept override { outcome_ = outcome_of<T>(function_); }
 
     void deliver() override {
         if (destination_.done()) return;  // cancelled meanwhile: the outcome is dropped
@@ -81,128 +92,91 @@ public:
     }
 
 private:
-    Function function_;
+    contextual_function<Function> function_;
     future<T> destination_;
     result<T> outcome_;
 };
 
-// The worker threads of one loop.
-class worker_pool : pinned {
+// A call on its way to a worker.
+template <class T>
+struct submitted_call {
+    future<T> outcome;
+    worker_pool& pool;
+    std::uint64_t number;
+};
+
+template <class Function>
+submitted_call<std::invoke_result_t<Function&>> submit_call(event_loop& loop, Function function) {
+    using value = std::invoke_result_t<Function&>;
+    loop.require_open("run_in_executor");
+    future<value> outcome(loop);
+    auto& pool = loop.extension<worker_pool>();
+    const std::uint64_t number =
+        pool.submit(std::make_unique<blocking_call<Function, value>>(std::move(function), outcome));
+    return {std::move(outcome), pool, number};
+}
+
+// Waits for a future without cancelling it, for a limited time.
+class limited_wait final : public waiter {
 public:
-    explicit worker_pool(event_loop& loop) noexcept : loop_(loop) {}
+    limited_wait(future<> awaited, std::optional<duration> timeout) : awaited_(std::move(awaited)), timeout_(timeout) {}
+    ~limited_wait() { over_.cancel(); }
 
-    // The loop is closed: calls that have not started are dropped, those that have are waited for.
-    ~worker_pool() {
-        {
-            const std::scoped_lock lock(mutex_);
-            ending_ = true;
+    [[nodiscard]] bool await_ready() const { return awaited_.done(); }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> coroutine) {
+        awaited_.shared_state()->add_waiter(*this);
+        if (timeout_) {
+            over_ = get_running_loop().call_later(*timeout_, [this] {
+                list_node<wait_tag>::unlink();
+                wake();
+            });
         }
-        work_arrived_.notify_all();
-        for (std::thread& thread : threads_) thread.join();
-        drop(waiting_);
-        drop(finished_);
+        this->suspend(coroutine);
     }
-
-    void set_limit(std::size_t threads) noexcept { limit_ = threads; }
-
-    // Returns: the job's number.
-    std::uint64_t submit(std::unique_ptr<worker_job> job) {
-        const std::scoped_lock lock(mutex_);
-        loop_.system().hold();
-        job->number = ++submitted_;
-        waiting_.push_back(*job.release());
-        ++waiting_count_;
-        if (waiting_count_ <= idle_ || threads_.size() == limit_) {
-            work_arrived_.notify_one();
-        } else {
-            start_thread();
-        }
-        return submitted_;
-    }
-
-    // Takes a call back unless it has started.
-    void withdraw(std::uint64_t number) noexcept {
-        std::unique_ptr<worker_job> withdrawn;
-        const std::scoped_lock lock(mutex_);
-        worker_job* job = waiting_.front();
-        while (job != nullptr && job->number < number) job = waiting_.next(*job);
-        if (job == nullptr || job->number != number) return;
-        withdrawn.reset(job);
-        job->unlink();
-        --waiting_count_;
-        loop_.system().release();
+    // Returns: whether it is done.
+    bool await_resume() const {
+        throw_if_cancelled();
+        return awaited_.done();
     }
 
 private:
+    const char* waits_for() const noexcept override { return "threads that end"; }
 
-    void start_thread() {
-        try {
-            threads_.emplace_back([this] { work(); });
-        } catch (...) {
-            if (threads_.empty()) throw;  // else one of the others does it in time
+    future<> awaited_;
+    std::optional<duration> timeout_;
+    handle over_;
+};
+
+// A call that an executor of the user's has been given. When that drops it, the call ends with an error.
+template <class Function, class T>
+class offered_call : pinned {
+public:
+    offered_call(Function function, concurrent_future<T> outcome)
+        : function_(std::move(function)), outcome_(std::move(outcome)) {}
+    ~offered_call() {
+        if (!outcome_.done()) {
+            outcome_.set_exception(std::make_exception_ptr(
+                invalid_state_error("run_in_executor: the executor dropped the function without calling it")));
         }
     }
 
-    void work() {
-        std::unique_lock lock(mutex_);
-        for (;;) {
-            ++idle_;
-            work_arrived_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
-            --idle_;
-            if (ending_) return;
-            worker_job* job = waiting_.pop_front();
-            --waiting_count_;
-            lock.unlock();
-            job->execute();
-            lock.lock();
-            hand_in(*job);
+    // On a thread of the executor.
+    void execute() {
+        if (outcome_.done()) return;  // cancelled before it started
+        result<T> outcome = outcome_of<T>(function_);
+        if (outcome.has_exception()) {
+            outcome_.set_exception(outcome.exception());
+        } else if constexpr (std::is_void_v<T>) {
+            outcome_.set_result();
+        } else {
+            outcome_.set_result(outcome.take_value());
         }
     }
 
-    // The first one since the loop looked tells it.
-    void hand_in(worker_job& job) noexcept {
-        const bool first = finished_.empty();
-        finished_.push_back(job);
-        if (!first) return;
-        try {
-            loop_.call_soon_threadsafe([this] { deliver_finished(); });
-        } catch (...) {
-            // The loop was closed: the destructor clears up.
-        }
-    }
-
-    void deliver_finished() {
-        intrusive_list<worker_job, job_tag> arrived;
-        {
-            const std::scoped_lock lock(mutex_);
-            arrived.splice_back(finished_);
-        }
-        while (worker_job* job = arrived.pop_front()) {
-            const std::unique_ptr<worker_job> owner(job);
-            loop_.system().release();
-            loop_.guarded([&] { job->deliver(); }, "exception while the outcome of a blocking call was delivered");
-        }
-    }
-
-    void drop(intrusive_list<worker_job, job_tag>& jobs) noexcept {
-        while (worker_job* job = jobs.pop_front()) {
-            delete job;
-            loop_.system().release();
-        }
-    }
-
-    event_loop& loop_;
-    std::vector<std::thread> threads_;
-    std::size_t limit_ = std::min<std::size_t>(32, std::thread::hardware_concurrency() + 4);
-
-    std::mutex mutex_;  // guards what follows
-    std::condition_variable work_arrived_;
-    intrusive_list<worker_job, job_tag> waiting_;
-    intrusive_list<worker_job, job_tag> finished_;
-    std::uint64_t submitted_ = 0;
-    std::size_t waiting_count_ = 0;
-    std::size_t idle_ = 0;  // threads that wait for work, including those that were notified
-    bool ending_ = false;
+private:
+    contextual_function<Function> function_;
+    concurrent_future<T> outcome_;
 };
 
 }  // namespace detail
@@ -216,24 +190,39 @@ inline void set_worker_limit(event_loop& loop, std::size_t threads) {
     loop.extension<detail::worker_pool>().set_limit(threads);
 }
 
+/// Ends a loop's worker threads (asyncio: loop.shutdown_default_executor). The loop goes on meanwhile.
+///
+/// Calls that were submitted still run; later ones are refused with invalid_state_error.
+/// Parameters: `timeout` how long to wait; none waits for as long as it takes.
+/// Returns: true when all threads have ended; false at the timeout, which the exception handler is told of. Closing the
+/// loop waits for the calls that run then.
+/// Cancellation: safe, of the waiting alone.
+/// Concurrency: in a task of that loop.
+inline coro<bool> shutdown_default_executor(event_loop& loop, std::optional<duration> timeout = std::nullopt) {
+    auto& pool = loop.extension<detail::worker_pool>();
+    detail::limited_wait gone(pool.retire(), timeout);
+    const bool in_time = co_await gone;
+    if (!in_time) {
+        loop.call_exception_handler({"shutdown_default_executor: blocking calls did not end in time", nullptr,
+                                     std::to_string(pool.threads()) + " worker threads"});
+    }
+    co_return in_time;
+}
+
 /// Calls a function on a worker thread (asyncio: loop.run_in_executor with the default executor).
 ///
-/// Parameters: `function` takes nothing; it, its captures and its result must bear to be used on another thread.
+/// Parameters: `function` takes nothing; it, its captures and its result must bear to be used on another thread. It
+/// sees the context variables of the caller; what it sets is dropped.
 /// Returns: a future of the running loop with what the function returns or throws.
-/// Errors: invalid_state_error when the loop is closed.
+/// Errors: invalid_state_error when the loop is closed or shutdown_default_executor was called.
 /// Cancellation: cancelling the future before the function has started takes the call back; later the function
 /// runs to its end and its outcome is dropped.
 /// Lifetime: closing the loop waits for functions that have started.
 template <class Function>
 auto run_in_executor(event_loop& loop, Function function) {
-    using value = std::invoke_result_t<Function&>;
-    loop.require_open("run_in_executor");
-    future<value> outcome(loop);
-    auto& pool = loop.extension<detail::worker_pool>();
-    const auto number =
-        pool.submit(std::make_unique<detail::blocking_call<Function, value>>(std::move(function), outcome));
-    outcome.add_done_callback([&pool, number] { pool.withdraw(number); });
-    return outcome;
+    auto call = detail::submit_call(loop, std::move(function));
+    call.outcome.add_done_callback([&pool = call.pool, number = call.number] { pool.withdraw(number); });
+    return std::move(call.outcome);
 }
 
 /// As above, on the running loop.
@@ -242,17 +231,26 @@ auto run_in_executor(Function function) {
     return run_in_executor(get_running_loop(), std::move(function));
 }
 
-/// Calls a function with arguments on a worker thread and waits for it (asyncio: to_thread).
+/// Calls a function through an executor of the user's: whatever can be called with a function<void()> and calls that
+/// once, on any thread (asyncio: loop.run_in_executor with an executor).
 ///
-/// Returns: what the function returns; throws what it throws.
-/// Cancellation: as run_in_executor: ends at once; a function that has started runs to its end unobserved.
+/// Parameters: `function` as above; it is destroyed where the executor destroys what it was given.
+/// Returns: a future of the running loop with what the function returns or throws.
+/// Errors: what the executor throws. The future ends with invalid_state_error when the executor drops the function.
+/// Cancellation: cancelling the future before the function has started prevents that; later its outcome is dropped.
+/// Lifetime: the loop may be closed first, which drops the outcome.
 /// Example:
-///     std::string text = co_await aioxx::to_thread(read_whole_file, std::filesystem::path("notes.txt"));
-template <class Function, class... Args>
-coro<std::invoke_result_t<Function, Args...>> to_thread(Function function, Args... args) {
-    auto call = [function = std::move(function), packed = std::tuple<Args...>(std::move(args)...)]() mutable
-        -> std::invoke_result_t<Function, Args...> { return std::apply(std::move(function), std::move(packed)); };
-    co_return co_await run_in_executor(std::move(call));
+///     auto on_pool = [&pool](aioxx::function<void()> job) { pool.submit(std::move(job)); };
+///     int answer = co_await aioxx::run_in_executor(on_pool, compute);
+template <class Executor, class Function>
+    requires std::invocable<Executor&, function<void()>>
+auto run_in_executor(Executor&& executor, Function function) {
+    using value = std::invoke_result_t<Function&>;
+    concurrent_future<value> outcome;
+    future<value> wrapped = wrap_future(outcome);
+    auto call = std::make_unique<detail::offered_call<Function, value>>(std::move(function), std::move(outcome));
+    executor(aioxx::function<void()>([call = std::move(call)] { call->execute(); }));
+    return wrapped;
 }
 
 }  // namespace aioxx

@@ -30,7 +30,8 @@ public:
     virtual void task_ended(loop_task&) noexcept {}
     /// A task is about to wait. A cancellation that is requested here arrives at this very suspension.
     virtual void task_suspends(loop_task&) noexcept {}
-    /// A callback, a task's first step or a resumption begins.
+    /// A callback, a task's first step or a resumption begins. Requests no cancellation: what is about to run, such
+    /// as the timer that ends a sleep, might be destroyed by it.
     virtual void step_begins(const step_source&) noexcept {}
     /// It has ended; the task may be gone unless step_begins kept it.
     virtual void step_ended(const step_source&) noexcept {}

@@ -30,6 +30,7 @@
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/scope_exit.hpp>
 #include <aioxx/core/asio_backend.hpp>
+#include <aioxx/core/awaitable.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/current.hpp>
 #include <aioxx/core/event_loop.hpp>
@@ -74,25 +75,12 @@ struct coroutine_source {
     }
 };
 
-template <class Awaitable>
-    requires requires(Awaitable&& awaited) { std::forward<Awaitable>(awaited).operator co_await(); }
-auto operation_awaiter(Awaitable&& awaited) -> decltype(std::forward<Awaitable>(awaited).operator co_await());
-template <class Awaitable>
-    requires requires(Awaitable&& awaited) { operator co_await(std::forward<Awaitable>(awaited)); }
-auto operation_awaiter(Awaitable&& awaited) -> decltype(operator co_await(std::forward<Awaitable>(awaited)));
-template <class Awaiter>
-    requires requires(Awaiter&& awaiter) { static_cast<bool>(awaiter.await_ready()), awaiter.await_resume(); }
-Awaiter&& operation_awaiter(Awaiter&& awaiter);
+template <awaitable Awaitable>
+using operation_value = std::remove_cvref_t<awaited_t<Awaitable>>;
 
-template <class Awaitable>
-using operation_value =
-    std::remove_cvref_t<decltype(operation_awaiter(std::declval<Awaitable>()).await_resume())>;
-
-template <class Awaitable>
-concept can_be_operation = requires { typename operation_value<Awaitable>; };
 template <class Function>
-concept gives_awaitable = !can_be_operation<Function> && std::invocable<Function&> &&
-                          can_be_operation<std::invoke_result_t<Function&>>;
+concept gives_awaitable =
+    !awaitable<Function> && std::invocable<Function&> && awaitable<std::invoke_result_t<Function&>>;
 
 template <class Awaitable>
 coro<operation_value<Awaitable>> await_it(Awaitable awaited) {
@@ -118,16 +106,8 @@ handle_source<T, State, false> source_of(const outcome_handle<T, State>& handle)
     static_cast<void>(handle.done());
     return {handle.shared_state()};
 }
-template <class T, class State>
-void ours(const outcome_handle<T, State>&);
-template <class T>
-void ours(const coro<T>&);
-
-template <class Awaitable>
-concept has_own_source = requires(Awaitable&& awaited) { ours(awaited); };
-
-template <can_be_operation Awaitable>
-    requires(!has_own_source<Awaitable> && std::constructible_from<std::decay_t<Awaitable>, Awaitable>)
+template <operation Awaitable>
+    requires std::constructible_from<std::decay_t<Awaitable>, Awaitable>
 auto source_of(Awaitable&& awaited) {
     return source_of(await_it<std::decay_t<Awaitable>>(std::forward<Awaitable>(awaited)));
 }

@@ -73,9 +73,12 @@ using group_body_t = std::invoke_result_t<Body&, task_group&>;
 template <class T = void>
 class task_status {
 public:
-    /// Lets start() return the value. Errors: invalid_state_error when it was called before, or start() was cancelled.
+    /// Lets start() return the value, which nobody gets when start() was cancelled meanwhile.
+    ///
+    /// Errors: invalid_state_error when it was called before.
     template <class... Args>
     void started(Args&&... value) const {
+        if (ready_.cancelled()) return;
         ready_.set_result(std::forward<Args>(value)...);
     }
 

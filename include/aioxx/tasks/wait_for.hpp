@@ -11,6 +11,7 @@
 
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/pinned.hpp>
+#include <aioxx/core/awaitable.hpp>
 #include <aioxx/core/clock.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/future.hpp>
@@ -33,34 +34,12 @@ coro<> wait_until_done_within(outcome_handle<T, State> awaited, std::optional<du
     co_await scope.run(wait_until_done(std::move(awaited)));
 }
 
-template <class Awaitable>
-decltype(auto) awaiter_of(Awaitable&& awaited) {
-    if constexpr (requires { std::forward<Awaitable>(awaited).operator co_await(); }) {
-        return std::forward<Awaitable>(awaited).operator co_await();
-    } else {
-        return std::forward<Awaitable>(awaited);
-    }
-}
-
-template <class T>
-void accept_own(const coro<T>&);
-template <class T, class State>
-void accept_own(const outcome_handle<T, State>&);
-
-// What operations of this library return, and other things to await that are neither coroutine, task nor future.
-template <class Awaitable>
-concept operation = requires(Awaitable&& awaited) {
-    requires !requires { detail::accept_own(awaited); };
-    { detail::awaiter_of(std::forward<Awaitable>(awaited)).await_ready() } -> std::convertible_to<bool>;
-    detail::awaiter_of(std::forward<Awaitable>(awaited)).await_resume();
-};
-
 // References to the awaiter itself or to its owner stay valid; one to a temporary becomes a value.
 template <class T>
 using kept_value = std::conditional_t<std::is_lvalue_reference_v<T>, T, std::remove_cvref_t<T>>;
 
 template <class Awaitable>
-using awaited_value = kept_value<decltype(awaiter_of(std::declval<Awaitable>()).await_resume())>;
+using awaited_value = kept_value<awaited_t<Awaitable>>;
 
 template <class Awaitable>
 coro<awaited_value<Awaitable>> await_operation(Awaitable&& awaited) {
