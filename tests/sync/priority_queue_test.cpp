@@ -32,7 +32,7 @@ struct item_subject {
 // Seen from those who put: slots taken stay taken until one is given.
 template <class Queue>
 struct slot_subject {
-    static constexpr auto kind = testing::sync_kind::many;
+    static constexpr auto kind = testing::sync_kind::kept;
     static constexpr std::size_t size = 100;
     slot_subject() : subject(size) {
         for (std::size_t count = 0; count < size; ++count)

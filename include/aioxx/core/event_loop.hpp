@@ -66,7 +66,7 @@ public:
     [[nodiscard]] virtual std::string describe() const = 0;
 
 protected:
-    loop_task() = default;
+    explicit loop_task(const context& values) noexcept : values_(values) {}
     ~loop_task() = default;
 
 private:

@@ -116,11 +116,11 @@ submitted_call<std::invoke_result_t<Function&>> submit_call(event_loop& loop, Fu
     return {std::move(outcome), pool, number};
 }
 
-// Waits for a future without cancelling it, for a limited time.
-class limited_wait final : public waiter {
+// Waits for the threads to end without stopping them, for a limited time.
+class retirement_wait final : public waiter {
 public:
-    limited_wait(future<> awaited, std::optional<duration> timeout) : awaited_(std::move(awaited)), timeout_(timeout) {}
-    ~limited_wait() { over_.cancel(); }
+    retirement_wait(future<> awaited, std::optional<duration> timeout) : awaited_(std::move(awaited)), timeout_(timeout) {}
+    ~retirement_wait() { over_.cancel(); }
 
     [[nodiscard]] bool await_ready() const { return awaited_.done(); }
     template <class Promise>
@@ -200,7 +200,7 @@ inline void set_worker_limit(event_loop& loop, std::size_t threads) {
 /// Concurrency: in a task of that loop.
 inline coro<bool> shutdown_default_executor(event_loop& loop, std::optional<duration> timeout = std::nullopt) {
     auto& pool = loop.extension<detail::worker_pool>();
-    detail::limited_wait gone(pool.retire(), timeout);
+    detail::retirement_wait gone(pool.retire(), timeout);
     const bool in_time = co_await gone;
     if (!in_time) {
         loop.call_exception_handler({"shutdown_default_executor: blocking calls did not end in time", nullptr,

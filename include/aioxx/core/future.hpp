@@ -142,7 +142,8 @@ public:
         return detail::outcome_awaiter<T, State, true>(std::move(state_));
     }
 
-    [[nodiscard]] const state_ptr<State>& shared_state() const noexcept { return state_; }
+    [[nodiscard]] const state_ptr<State>& shared_state() const& noexcept { return state_; }
+    [[nodiscard]] state_ptr<State> shared_state() && noexcept { return std::move(state_); }
 
 protected:
     explicit outcome_handle(state_ptr<State> state) noexcept : state_(std::move(state)) {}

@@ -74,19 +74,27 @@ AIOXX_COLD inline void look_at_new_task(event_loop& loop, task_options& options)
     throw std::invalid_argument("create_task: the coroutine was already awaited or moved from");
 }
 
-// What all forms of create_task do. Parameters: `region` that the task lies in from the start, or null.
 template <class T>
-task<T> start_task(event_loop& loop, coro<T>&& coroutine, task_options options, cancel_region* region = nullptr) {
-    if (loop.looks_at_new_tasks()) [[unlikely]] {
-        scope_exit refused([&coroutine] { coroutine.close(); });
-        look_at_new_task(loop, options);
-        refused.release();
-    }
+task<T> make_task(event_loop& loop, coro<T>&& coroutine, const task_options& options, cancel_region* region) {
     if (!coroutine) [[unlikely]] throw_no_coroutine();
     task<T> started(state_ptr(new task_state<T>(loop, coroutine.release(), options)));
     if (region != nullptr) started.shared_state()->set_region(region);
     started.shared_state()->start(options.eager_start);
     return started;
+}
+
+// What all forms of create_task do. Parameters: `region` that the task lies in from the start, or null.
+template <class T>
+task<T> start_task(event_loop& loop, coro<T>&& coroutine, const task_options& options,
+                   cancel_region* region = nullptr) {
+    if (loop.looks_at_new_tasks()) [[unlikely]] {
+        scope_exit refused([&coroutine] { coroutine.close(); });
+        task_options changed = options;
+        look_at_new_task(loop, changed);
+        refused.release();
+        return make_task(loop, std::move(coroutine), changed, region);
+    }
+    return make_task(loop, std::move(coroutine), options, region);
 }
 
 }  // namespace detail

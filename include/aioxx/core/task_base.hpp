@@ -72,10 +72,11 @@ public:
 
 protected:
     task_base(event_loop& loop, std::coroutine_handle<> root, const task_options& options)
-        : future_base(loop), task_context(root), number_(loop.next_task_number()) {
+        : future_base(loop),
+          task_context(root, options.values != nullptr ? *options.values : detail::current_context()),
+          number_(loop.next_task_number()) {
         if (loop.current() != nullptr) parent_number_ = static_cast<task_base*>(loop.current())->number_;
         if (!options.name.empty()) [[unlikely]] set_name(options.name);
-        values() = options.values != nullptr ? *options.values : detail::current_context();
     }
     ~task_base() override {
         if (root_) root_.destroy();

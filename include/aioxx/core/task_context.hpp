@@ -92,7 +92,7 @@ public:
     [[nodiscard]] std::vector<std::source_location> stack() const;
 
 protected:
-    explicit task_context(std::coroutine_handle<> root) noexcept : root_(root) {}
+    task_context(std::coroutine_handle<> root, const context& values) noexcept : loop_task(values), root_(root) {}
     ~task_context() = default;
 
     /// Runs the coroutine from a point until it suspends or ends. A coroutine that ends names the one that

@@ -3,11 +3,13 @@
 
 // sync/queue.hpp: a bounded FIFO between tasks.
 //
-// Two wait queues hand over two kinds of things: an item to a task in get(), a free slot to a task in put(). What is
-// handed over stays in the queue until the task resumes and takes it, so a cancellation in between moves nothing:
-// the next task gets it, and the order of items never changes.
+// An item is handed over to a task in get(): it stays in the queue until the task resumes and takes it, so a
+// cancellation in between moves nothing: the next task gets it, and the order of items never changes. A task in put()
+// keeps its item until there is room; whoever makes room moves the item in, so that one batch of the loop fills what
+// another one has emptied.
 
 #include <cstddef>
+#include <exception>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -46,13 +48,15 @@ public:
     [[nodiscard]] bool empty() const noexcept { return qsize() == 0; }
     /// Whether put_nowait would be refused for want of room; never without a limit.
     [[nodiscard]] bool full() const noexcept {
-        return maxsize_ != 0 && items_.size() + putters_.handed() >= maxsize_;
+        return maxsize_ != 0 && items_.size() >= maxsize_;
     }
 
     /// Adds an item, waiting for room while the queue is full.
     ///
     /// Errors: queue_shut_down, also for those who wait when shutdown() is called; the item is dropped.
-    /// Cancellation: safe. A cancelled put has added nothing, and its slot goes to the next task.
+    /// Cancellation: safe. A cancelled put has added nothing: once its item is in the queue, the put succeeds and the
+    /// cancellation is put off to the next suspension.
+    /// Asyncio: adds the item only when the task resumes, so a put may be cancelled although there was room.
     [[nodiscard]] put_awaiter put(T item) { return put_awaiter(*this, std::move(item)); }
 
     /// Takes the next item, waiting for one while the queue is empty.
@@ -113,7 +117,6 @@ public:
     /// lets join() end once the items taken before are reported. Repeating the call is harmless.
     void shutdown(bool immediate = false) noexcept {
         shut_down_ = true;
-        putters_.revoke();
         putters_.wake_all();
         if (immediate) drop_items();
         getters_.wake_all();
@@ -130,7 +133,7 @@ private:
 
     T take() {
         T item = items_.pop();
-        pass_slot_on();
+        while (!putters_.empty() && !full()) static_cast<put_awaiter*>(putters_.front())->move_in();
         return item;
     }
 
@@ -143,43 +146,52 @@ private:
     }
 
     void pass_item_on() noexcept { getters_.hand_over(); }
-    void pass_slot_on() noexcept {
-        if (!full()) putters_.hand_over();
-    }
 
     std::size_t maxsize_;
     std::size_t unfinished_ = 0;
     bool shut_down_ = false;
     Store items_;          // getters_.handed() of them are spoken for
     wait_queue getters_;   // somebody waits only while every item is spoken for
-    wait_queue putters_;   // somebody waits only while every slot is taken or spoken for
+    wait_queue putters_;   // somebody waits only while the queue is full
     wait_queue joiners_;
 };
 
 template <class T, class Store>
-class queue<T, Store>::put_awaiter final : public wait_queue::handed_entry<queue, &queue::pass_slot_on> {
-    using base = wait_queue::handed_entry<queue, &queue::pass_slot_on>;
-
+class queue<T, Store>::put_awaiter final : public wait_queue::entry {
 public:
-    put_awaiter(queue& owner, T item) : base(owner.putters_, owner), item_(std::move(item)) {}
+    put_awaiter(queue& owner, T item) : entry(owner.putters_), owner_(owner), item_(std::move(item)) {}
 
-    [[nodiscard]] bool await_ready() const noexcept { return this->owner().shut_down_ || !this->owner().full(); }
+    [[nodiscard]] bool await_ready() const noexcept { return owner_.shut_down_ || !owner_.full(); }
     void await_resume() {
-        this->take();
-        queue& owner = this->owner();
-        if (owner.shut_down_) throw queue_shut_down();
-        try {
-            owner.add(std::move(item_));
-        } catch (...) {
-            owner.pass_slot_on();
-            throw;
+        if (moved_in_) {
+            if (this->cancelled()) [[unlikely]] this->postpone_cancellation();
+            return;
         }
+        this->throw_if_cancelled();
+        if (failure_) [[unlikely]] std::rethrow_exception(failure_);
+        if (owner_.shut_down_) [[unlikely]] throw queue_shut_down();
+        owner_.add(std::move(item_));
     }
 
 private:
+    friend class queue;
+
+    // There is room. An error of the store is this task's and not that of the one who made room.
+    void move_in() noexcept {
+        owner_.putters_.wake_front();
+        try {
+            owner_.add(std::move(item_));
+            moved_in_ = true;
+        } catch (...) {
+            failure_ = std::current_exception();
+        }
+    }
     const char* waits_for() const noexcept override { return "room in a queue"; }
 
+    queue& owner_;
     T item_;
+    bool moved_in_ = false;
+    std::exception_ptr failure_;
 };
 
 template <class T, class Store>

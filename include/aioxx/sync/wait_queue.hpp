@@ -46,6 +46,8 @@ public:
     bool hand_over() noexcept;
     /// Takes a waiter over from another queue; it waits on, as the newest of this one.
     void adopt(entry& waiting) noexcept;
+    /// Wakes the oldest waiter. Gives nothing. Requires: not empty.
+    void wake_front() noexcept;
     /// Wakes everybody who waits now, in order. Gives nothing.
     void wake_all() noexcept;
     /// Takes back what was handed over and not yet taken: those waiters resume without it.
@@ -150,6 +152,8 @@ inline bool wait_queue::hand_over() noexcept {
     oldest->wake();
     return true;
 }
+
+inline void wait_queue::wake_front() noexcept { static_cast<entry*>(waiting_.pop_front())->wake(); }
 
 inline void wait_queue::wake_all() noexcept {
     while (auto* oldest = static_cast<entry*>(waiting_.pop_front())) oldest->wake();

@@ -44,18 +44,19 @@ public:
     children_wait(until enough, bool cancels, const char* name) noexcept
         : enough_(enough), cancels_(cancels), name_(name) {}
 
-    // Parameters: `failure` that it has ended with already, or null.
+    // Parameters: `failure` gives what it has ended with, or null. Called when it has already.
     // Errors: invalid_state_error for one that could never end the wait: of another loop, or the present task.
-    template <class State>
-    void add(awaited_child& child, State& awaited, std::exception_ptr failure) {
-        if (!awaited.done()) awaited.require_awaitable_here();
+    template <class State, class Failure>
+    void add(awaited_child& child, State& awaited, Failure failure) {
+        const bool done = awaited.done();
+        if (!done) awaited.require_awaitable_here();
         child.wait_ = this;
         child.awaited_ = &awaited;
         *end_ = &child;
         end_ = &child.next_;
         ++pending_;
-        if (awaited.done()) {
-            child_ended(std::move(failure));
+        if (done) {
+            child_ended(failure());
         } else {
             awaited.add_waiter(child);
         }

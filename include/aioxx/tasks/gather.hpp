@@ -80,7 +80,7 @@ class gather_child_of final : public awaited_child {
 public:
     void start(children_wait& wait, Source& source) {
         state_ = source.start();
-        wait.add(*this, *state_, state_->outcome.exception());
+        wait.add(*this, *state_, [this] { return state_->outcome.exception(); });
     }
 
     template <bool AsResult>
@@ -127,33 +127,44 @@ coro<std::tuple<gathered_element<AsResult, Sources>...>> gather_all(Sources... s
         children);
 }
 
-template <bool AsResult, class Source>
-coro<std::vector<gathered_element<AsResult, Source>>> gather_list(std::vector<Source> sources) {
-    std::vector<gather_child_of<Source>> children(sources.size());
+// Parameters: `Given` how the elements are taken: as rvalues, or as constant lvalues.
+template <bool AsResult, class Given, class Awaitable>
+coro<std::vector<gathered_element<AsResult, gathered_t<Given>>>> gather_list(std::vector<Awaitable> awaitables) {
+    using source = gathered_t<Given>;
+    std::vector<gather_child_of<source>> children(awaitables.size());
     children_wait all(AsResult ? children_wait::until::all_ended : children_wait::until::failure, true, "gather");
-    for (std::size_t index = 0; index < sources.size(); ++index) children[index].start(all, sources[index]);
+    for (std::size_t index = 0; index < children.size(); ++index) {
+        source each = gathered(static_cast<Given>(awaitables[index]));
+        children[index].start(all, each);
+    }
     co_await all;
     all.give_up();
     all.throw_failure();
-    std::vector<gathered_element<AsResult, Source>> values;
+    std::vector<gathered_element<AsResult, source>> values;
     values.reserve(children.size());
     for (auto& child : children) values.push_back(child.template take<AsResult>());
     co_return values;
 }
 
+// Errors: invalid_state_error for an empty handle, before anything starts.
 template <class Awaitable>
-std::vector<gathered_t<Awaitable&&>> gathered_all(std::vector<Awaitable>&& awaitables) {
-    std::vector<gathered_t<Awaitable&&>> sources;
-    sources.reserve(awaitables.size());
-    for (Awaitable& awaitable : awaitables) sources.push_back(gathered(std::move(awaitable)));
-    return sources;
+void require_all(const std::vector<Awaitable>& awaitables) {
+    if constexpr (requires(const Awaitable& handle) { handle.done(); }) {
+        for (const Awaitable& handle : awaitables) static_cast<void>(handle.done());
+    }
 }
-template <class Awaitable>
-std::vector<gathered_t<const Awaitable&>> gathered_all(const std::vector<Awaitable>& awaitables) {
-    std::vector<gathered_t<const Awaitable&>> sources;
-    sources.reserve(awaitables.size());
-    for (const Awaitable& awaitable : awaitables) sources.push_back(gathered(awaitable));
-    return sources;
+
+template <bool AsResult, class Awaitable>
+    requires requires { typename gathered_t<Awaitable&&>; }
+auto gather_all_of(std::vector<Awaitable>&& awaitables) {
+    require_all(awaitables);
+    return gather_list<AsResult, Awaitable&&>(std::move(awaitables));
+}
+template <bool AsResult, class Awaitable>
+    requires requires { typename gathered_t<const Awaitable&>; }
+auto gather_all_of(const std::vector<Awaitable>& awaitables) {
+    require_all(awaitables);
+    return gather_list<AsResult, const Awaitable&>(awaitables);
 }
 
 }  // namespace detail
@@ -178,9 +189,9 @@ template <class... Awaitables>
 /// Likewise for any number of one type. Returns: a vector.
 /// Cancellation: as for the other form.
 template <class Awaitables>
-    requires(requires(Awaitables&& list) { detail::gathered_all(std::forward<Awaitables>(list)); })
+    requires(requires(Awaitables&& list) { detail::gather_all_of<false>(std::forward<Awaitables>(list)); })
 [[nodiscard]] auto gather(Awaitables&& list) {
-    return detail::gather_list<false>(detail::gathered_all(std::forward<Awaitables>(list)));
+    return detail::gather_all_of<false>(std::forward<Awaitables>(list));
 }
 
 /// Waits for all, whatever happens to single ones. Returns: a tuple of results, which hold a value or an exception.
@@ -196,9 +207,9 @@ template <class... Awaitables>
 /// Likewise for any number of one type. Returns: a vector.
 /// Cancellation: as for the other form.
 template <class Awaitables>
-    requires(requires(Awaitables&& list) { detail::gathered_all(std::forward<Awaitables>(list)); })
+    requires(requires(Awaitables&& list) { detail::gather_all_of<true>(std::forward<Awaitables>(list)); })
 [[nodiscard]] auto gather_results(Awaitables&& list) {
-    return detail::gather_list<true>(detail::gathered_all(std::forward<Awaitables>(list)));
+    return detail::gather_all_of<true>(std::forward<Awaitables>(list));
 }
 
 }  // namespace aioxx

@@ -65,7 +65,7 @@ class waited_child final : public awaited_child {
 public:
     void start(children_wait& wait, const Handle& handle) {
         state_ = handle.shared_state().get();
-        wait.add(*this, *state_, failure());
+        wait.add(*this, *state_, [this] { return failure(); });
     }
 
 private:
