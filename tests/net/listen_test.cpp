@@ -206,6 +206,7 @@ TEST_CASE("a file that somebody replaced, removed or wants to keep stays as it i
         co_await end(gone);
 
         server replaced = co_await create_unix_server(make_recorder(), path);
+        REQUIRE(::unlink(path.c_str()) == 0);
         server successor = co_await create_unix_server(make_recorder(), path);
         co_await end(replaced);
         CHECK(is_socket(path));
@@ -244,6 +245,99 @@ TEST_CASE("a left-over socket is replaced, any other file stays and is in the wa
         std::string content;
         std::ifstream(path) >> content;
         CHECK(content == "precious");
+    }());
+}
+
+TEST_CASE("a path on which somebody listens is in use, also when nobody accepts", "[net][EV015]") {
+    run_bounded([]() -> coro<> {
+        const support::temporary_directory folder;
+        const std::string path = folder.path("sock");
+        server living = co_await create_unix_server(make_recorder(), path);
+        bool refused = false;
+        try {
+            static_cast<void>(co_await create_unix_server(make_recorder(), path));
+        } catch (const broken_error& failure) {
+            refused = failure.code() == std::errc::address_in_use;
+        }
+        CHECK(refused);
+        auto client = co_await create_unix_connection(make_recorder(), path);
+        client.transport->abort();
+        co_await end(living);
+        CHECK_FALSE(is_socket(path));
+    }());
+}
+
+TEST_CASE("a server listens on several hosts, each address once", "[net][BE040][EV012]") {
+    run_bounded([]() -> coro<> {
+        std::vector<std::string> hosts{"127.0.0.1", "127.0.0.2", "127.0.0.1"};
+        if (support::has_ipv6()) hosts.push_back("::1");
+        server listening = co_await create_server(make_recorder(), hosts, 0);
+        CHECK(listening.addresses().size() == (support::has_ipv6() ? 3u : 2u));
+        for (const endpoint& address : listening.addresses()) {
+            CHECK(address.port() == listening.port());
+            auto client = co_await create_connection(make_recorder(), address.host(), address.port());
+            client.transport->abort();
+        }
+        co_await end(listening);
+        CHECK(listening.addresses().empty());
+
+        bool refused = false;
+        std::vector<std::string> none;
+        try {
+            static_cast<void>(co_await create_server(make_recorder(), none, 0));
+        } catch (const std::invalid_argument&) {
+            refused = true;
+        }
+        CHECK(refused);
+    }());
+}
+
+TEST_CASE("a server listens on a socket of the caller's", "[net][BE040][EV017][SV004]") {
+    run_bounded([]() -> coro<> {
+        const endpoint any = endpoint::from_ip("127.0.0.1", 0);
+        unique_fd own(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        REQUIRE(::bind(own.get(), any.data(), any.size()) == 0);
+        const int number = own.get();
+        server listening = co_await create_server(make_recorder(), std::move(own));
+        CHECK(endpoint::local_of(number)->port() == listening.port());
+        auto client = co_await create_connection(make_recorder(), "127.0.0.1", listening.port());
+        client.transport->abort();
+        co_await end(listening);
+
+        const support::temporary_directory folder;
+        const std::string path = folder.path("sock");
+        const endpoint address = endpoint::from_path(path);
+        unique_fd local(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        REQUIRE(::bind(local.get(), address.data(), address.size()) == 0);
+        REQUIRE(::listen(local.get(), 5) == 0);
+        server unix_server = co_await create_server(make_recorder(), std::move(local));
+        auto other = co_await create_unix_connection(make_recorder(), path);
+        other.transport->abort();
+        co_await end(unix_server);
+        CHECK_FALSE(is_socket(path));
+
+        bool refused = false;
+        try {
+            static_cast<void>(co_await create_server(make_recorder(), unique_fd(::socket(AF_INET, SOCK_DGRAM, 0))));
+        } catch (const std::invalid_argument&) {
+            refused = true;
+        }
+        CHECK(refused);
+    }());
+}
+
+TEST_CASE("both families can listen on one port that is given", "[net][EV017]") {
+    if (!support::has_ipv6()) {
+        WARN("this machine has no IPv6: there is only one family to listen on");
+        return;
+    }
+    run_bounded([]() -> coro<> {
+        server chosen = co_await create_server(make_recorder(), "", 0);
+        const std::uint16_t port = chosen.port();
+        co_await end(chosen);
+        server given = co_await create_server(make_recorder(), "", port);
+        CHECK(given.addresses().size() == 2);
+        co_await end(given);
     }());
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -104,5 +105,20 @@ TEST_CASE("a look-up can be cancelled while its thread goes on", "[net]") {
             cancelled = true;
         }
         CHECK(cancelled);
+    }());
+}
+
+TEST_CASE("the name of an address is looked up", "[net][BE031]") {
+    run_bounded([]() -> coro<> {
+        const address_names names = co_await resolve_address(endpoint::from_ip("127.0.0.1", 9));
+        CHECK(!names.host.empty());
+        CHECK(!names.service.empty());
+        std::string failure;
+        try {
+            co_await resolve_address(endpoint::from_path("/nowhere"));
+        } catch (const std::invalid_argument& error) {
+            failure = error.what();
+        }
+        CHECK(failure.find("unix:/nowhere") != std::string::npos);
     }());
 }

@@ -87,18 +87,13 @@ TLS = "TLS"
 UDP = "datagram endpoints"
 SENDFILE = "sendfile"
 SOCKETS = "sock_recv, sock_sendall, sock_connect and sock_accept"
-LISTENING = "servers on lists of hosts and on sockets of the caller"
 OPEN: Dict[str, str] = {
-    "BE031": "looking up the name of an address",
     "BE038-BE039": TLS,
-    "BE040": LISTENING,
     "BE046-BE051": UDP,
     "BE055": SENDFILE,
     "EV009": "tested without TLS",
     "EV011": "tested without TLS",
-    "EV012": LISTENING,
     "EV016": TLS,
-    "EV017": LISTENING,
     "EV019-EV020": UDP,
     "ST022": SOCKETS,
     "DG001-DG009": UDP,

@@ -234,6 +234,14 @@ inline coro<unique_fd> resolve_and_connect(std::string host, std::uint16_t port,
     co_return co_await connect_any(std::move(addresses), host + ":" + std::to_string(port), options);
 }
 
+inline void require_stream_socket(int fd, const char* expected) {
+    int type = 0;
+    socklen_t size = sizeof type;
+    if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_STREAM) {
+        throw std::invalid_argument(expected);
+    }
+}
+
 // Joins a protocol to a channel and returns when connection_made has been called.
 template <class Protocol>
 coro<connection<Protocol>> establish(std::unique_ptr<stream_channel> channel, std::shared_ptr<Protocol> served) {
@@ -290,11 +298,7 @@ coro<connection<made_protocol<Factory>>> create_unix_connection(Factory factory,
 /// Asyncio: loop.connect_accepted_socket, and create_connection(sock=).
 template <protocol_factory Factory>
 coro<connection<made_protocol<Factory>>> connect_accepted_socket(Factory factory, unique_fd socket) {
-    int type = 0;
-    socklen_t size = sizeof type;
-    if (::getsockopt(socket.get(), SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_STREAM) {
-        throw std::invalid_argument("connect_accepted_socket: a connected stream socket was expected");
-    }
+    detail::require_stream_socket(socket.get(), "connect_accepted_socket: a connected stream socket was expected");
     detail::make_non_blocking(socket.get());
     auto channel = std::make_unique<socket_channel>(get_running_loop(), std::move(socket));
     co_return co_await detail::establish(std::move(channel), factory());

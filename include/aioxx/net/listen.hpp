@@ -3,11 +3,12 @@
 
 // net/listen.hpp: makes servers: resolve, bind one socket per address, and serve a protocol factory on them.
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -89,43 +90,95 @@ inline void remove_stale_socket(const endpoint& address) {
     if (address.is_abstract()) return;
     const std::string path(address.path());
     struct stat found {};
-    if (::stat(path.c_str(), &found) == 0 && S_ISSOCK(found.st_mode)) ::unlink(path.c_str());
+    if (::stat(path.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) return;
+    const unique_fd probe = new_socket(AF_UNIX, SOCK_STREAM);
+    if (::connect(probe.get(), address.data(), address.size()) != 0 && errno == ECONNREFUSED) ::unlink(path.c_str());
 }
 
-inline std::shared_ptr<server_state> new_server(server_state::factory_function factory,
-                                                const listen_options& options) {
-    return std::make_shared<server_state>(get_running_loop(), std::move(factory), options.options,
-                                          options.max_connections);
+inline coro<std::vector<endpoint>> resolve_all(std::vector<std::string> hosts, std::uint16_t port, int family) {
+    std::vector<endpoint> addresses;
+    for (const std::string& host : hosts) {
+        const std::vector<endpoint> found = co_await resolve(host, port, {.family = family, .for_listening = true});
+        for (const endpoint& address : found) {
+            if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) addresses.push_back(address);
+        }
+    }
+    co_return addresses;
+}
+
+inline std::string list_of(const std::vector<std::string>& hosts) {
+    std::string text;
+    for (const std::string& host : hosts) text += (text.empty() ? "\"" : ", \"") + host + "\"";
+    return text;
+}
+
+// A server on bound sockets.
+inline server serve_on(server_state::factory_function factory, std::vector<unique_fd> bound,
+                       const listen_options& options, const std::string& file = {}) {
+    auto state = std::make_shared<server_state>(get_running_loop(), std::move(factory), options.options,
+                                                options.max_connections);
+    for (unique_fd& fd : bound) state->add_socket(std::move(fd), options.backlog);
+    if (options.cleanup_socket && !file.empty()) state->add_file(file);
+    if (options.start_serving) state->start();
+    return server(std::move(state));
+}
+
+inline server serve_on(server_state::factory_function factory, unique_fd bound, const listen_options& options,
+                       const std::string& file = {}) {
+    std::vector<unique_fd> only;
+    only.push_back(std::move(bound));
+    return serve_on(std::move(factory), std::move(only), options, file);
 }
 
 }  // namespace detail
 
-/// Listens on the addresses of a host and serves each connection with a protocol of the factory.
+/// Listens on the addresses of several hosts and serves each connection with a protocol of the factory.
 ///
-/// Parameters: `host` a name, an address, or empty for all interfaces; `port` 0 lets the system choose one, the
-/// same for all families.
-/// Returns: the server, which lives until it is closed. Errors: broken_error naming the address that could not be
-/// bound; everything bound before is closed. Cancellation: safe.
+/// Parameters: `hosts` names, addresses, or empty for all interfaces; an address that comes twice is bound once;
+/// `port` 0 lets the system choose one, the same for all.
+/// Returns: the server, which lives until it is closed. Errors: std::invalid_argument without a host; broken_error
+/// naming the address that could not be bound; everything bound before is closed. Cancellation: safe.
 /// Asyncio: loop.create_server; one port for all families.
 template <protocol_factory Factory>
-coro<server> create_server(Factory factory, std::string host, std::uint16_t port, listen_options options = {}) {
-    const std::vector<endpoint> addresses =
-        co_await resolve(host, port, {.family = options.family, .for_listening = true});
+coro<server> create_server(Factory factory, std::vector<std::string> hosts, std::uint16_t port,
+                           listen_options options = {}) {
+    if (hosts.empty()) throw std::invalid_argument("create_server: expected at least one host, got an empty list");
+    const std::vector<endpoint> addresses = co_await detail::resolve_all(hosts, port, options.family);
     std::vector<unique_fd> bound = detail::bind_all(addresses, options);
     if (bound.empty()) {
         throw broken_error(std::make_error_code(std::errc::address_not_available),
-                           "cannot bind to any address of \"" + host + "\"");
+                           "cannot bind to any address of " + detail::list_of(hosts));
     }
-    auto state = detail::new_server(std::move(factory), options);
-    for (unique_fd& fd : bound) state->add_socket(std::move(fd), options.backlog);
-    if (options.start_serving) state->start();
-    co_return server(std::move(state));
+    co_return detail::serve_on(std::move(factory), std::move(bound), options);
+}
+
+/// Listens on the addresses of one host. Errors and cancellation: as the form with several.
+template <protocol_factory Factory>
+coro<server> create_server(Factory factory, std::string host, std::uint16_t port, listen_options options = {}) {
+    std::vector<std::string> only(1, std::move(host));
+    co_return co_await create_server(std::move(factory), std::move(only), port, options);
+}
+
+/// Listens on a stream socket that is bound already, of any family; one that listens already as well.
+///
+/// Parameters: `socket` is the server's from now on, and is made non-blocking. The file of a Unix one is removed at
+/// the end, unless options.cleanup_socket says no.
+/// Errors: std::invalid_argument when it is not a stream socket, which is closed then.
+/// Asyncio: create_server(sock=) and create_unix_server(sock=).
+template <protocol_factory Factory>
+coro<server> create_server(Factory factory, unique_fd socket, listen_options options = {}) {
+    detail::require_stream_socket(socket.get(), "create_server: a bound stream socket was expected");
+    detail::make_non_blocking(socket.get());
+    const endpoint address = endpoint::local_of(socket.get()).value_or(endpoint{});
+    std::string file;
+    if (address.family() == AF_UNIX && !address.is_abstract()) file = address.path();
+    co_return detail::serve_on(std::move(factory), std::move(socket), options, file);
 }
 
 /// Listens on a Unix socket. Parameters: `path` of the socket; a leading NUL names an abstract one.
 ///
-/// A socket file that is left over is replaced; any other file stays and the call fails.
-/// Errors: broken_error naming the path. Asyncio: loop.create_unix_server.
+/// A socket file that nobody listens on is replaced; any other file stays and the call fails.
+/// Errors: broken_error naming the path. Asyncio: loop.create_unix_server, which takes the file from a living server.
 template <protocol_factory Factory>
 coro<server> create_unix_server(Factory factory, std::string path, listen_options options = {}) {
     const endpoint address = endpoint::from_path(path);
@@ -134,11 +187,8 @@ coro<server> create_unix_server(Factory factory, std::string path, listen_option
     if (::bind(fd.get(), address.data(), address.size()) != 0) {
         throw_system_error(errno, "cannot bind to " + to_string(address));
     }
-    auto state = detail::new_server(std::move(factory), options);
-    state->add_socket(std::move(fd), options.backlog);
-    if (options.cleanup_socket && !address.is_abstract()) state->add_file(path);
-    if (options.start_serving) state->start();
-    co_return server(std::move(state));
+    if (address.is_abstract()) path.clear();
+    co_return detail::serve_on(std::move(factory), std::move(fd), options, path);
 }
 
 }  // namespace aioxx

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// net/resolver.hpp: from a host and a port to addresses. Numeric addresses need no look-up; names go to the
-// system's resolver on a worker thread, since getaddrinfo can neither be watched nor interrupted.
+// net/resolver.hpp: from a host and a port to addresses, and back. Numeric addresses need no look-up; names go to
+// the system's resolver on a worker thread, since it can neither be watched nor interrupted.
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -20,7 +22,7 @@
 
 #include <aioxx/base/error.hpp>
 #include <aioxx/core/coroutine.hpp>
-#include <aioxx/core/executor.hpp>
+#include <aioxx/core/to_thread.hpp>
 #include <aioxx/io/endpoint.hpp>
 
 namespace aioxx {
@@ -43,6 +45,13 @@ struct resolve_options {
 
 namespace detail {
 
+// Errors: broken_error. Parameters: `code` of the resolver, not zero.
+[[noreturn]] inline void throw_resolver_error(int code, const std::string& what) {
+    const std::error_code reason = code == EAI_SYSTEM ? std::error_code(errno, std::system_category())
+                                                      : std::error_code(code, resolver_category());
+    throw broken_error(reason, what);
+}
+
 inline std::vector<endpoint> look_up(const std::string& host, std::uint16_t port, resolve_options options) {
     addrinfo hints{};
     hints.ai_family = options.family;
@@ -51,12 +60,7 @@ inline std::vector<endpoint> look_up(const std::string& host, std::uint16_t port
     addrinfo* found = nullptr;
     const std::string service = std::to_string(port);
     const int code = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.c_str(), &hints, &found);
-    if (code != 0) {
-        const bool system = code == EAI_SYSTEM;
-        throw broken_error(system ? std::error_code(errno, std::system_category())
-                                  : std::error_code(code, resolver_category()),
-                           "cannot resolve host \"" + host + "\"");
-    }
+    if (code != 0) throw_resolver_error(code, "cannot resolve host \"" + host + "\"");
     const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
     std::vector<endpoint> addresses;
     for (const addrinfo* info = found; info != nullptr; info = info->ai_next) {
@@ -77,7 +81,7 @@ inline std::vector<endpoint> look_up(const std::string& host, std::uint16_t port
                                                          resolve_options options = {}) {
     if (const auto numeric = endpoint::try_from_ip(host, port)) {
         if (options.family != AF_UNSPEC && options.family != numeric->family()) {
-            throw broken_error(std::error_code(EAI_FAMILY, resolver_category()), "cannot resolve host \"" + host + "\"");
+            detail::throw_resolver_error(EAI_FAMILY, "cannot resolve host \"" + host + "\"");
         }
         co_return std::vector<endpoint>{*numeric};
     }
@@ -87,6 +91,32 @@ inline std::vector<endpoint> look_up(const std::string& host, std::uint16_t port
             return detail::look_up(name, number, how);
         },
         host, port, options);
+}
+
+/// The names of an address and of its port (asyncio: loop.getnameinfo).
+struct address_names {
+    std::string host;     ///< the numeric address when it has no name
+    std::string service;  ///< the number when it has none: "http"
+};
+
+/// Looks up what an address is called.
+///
+/// Errors: std::invalid_argument when it is no IPv4 or IPv6 address; broken_error with the resolver's code and the
+/// address. Cancellation: as resolve.
+[[nodiscard]] inline coro<address_names> resolve_address(endpoint address) {
+    if (address.family() != AF_INET && address.family() != AF_INET6) {
+        throw std::invalid_argument("resolve_address: expected an IPv4 or IPv6 address, got " + to_string(address));
+    }
+    co_return co_await to_thread(
+        [](const endpoint& asked) {
+            std::array<char, NI_MAXHOST> host{};
+            std::array<char, NI_MAXSERV> service{};
+            const int code = ::getnameinfo(asked.data(), asked.size(), host.data(), host.size(), service.data(),
+                                           service.size(), 0);
+            if (code != 0) detail::throw_resolver_error(code, "cannot look up the name of " + to_string(asked));
+            return address_names{host.data(), service.data()};
+        },
+        address);
 }
 
 }  // namespace aioxx
