@@ -103,6 +103,7 @@ CATCH_ALL: Dict[str, str] = {
     "core/executor.hpp": "an exception crosses from a worker thread as a value",
     "core/worker_pool.hpp": "a loop that was closed needs to be told nothing",
     "net/connect.hpp": "kept until the losing attempts have ended, then thrown on",
+    "sync/queue.hpp": "kept for the task that put the item",
     "streams/reader.hpp": "kept for the coroutine that waits for the bytes",
     "tasks/error_group.hpp": "names an exception of unknown type",
     "tasks/task_group.hpp": "kept until the children have ended, then thrown on",
