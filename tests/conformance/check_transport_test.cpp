@@ -33,7 +33,7 @@ coro<transport_pair> join(std::unique_ptr<stream_channel> a, std::unique_ptr<str
     auto second = std::make_shared<stream_transport>(get_running_loop(), std::move(b), std::move(for_b));
     const future<> made = create_future();
     first->start();
-    second->start([made] { made.set_result(); });
+    second->start([made](std::exception_ptr) { made.set_result(); });
     co_await made;
     co_return transport_pair{first, second};
 }

@@ -160,7 +160,7 @@ TEST_CASE("a transport tells its protocol, then reads, then calls who connected 
     auto protocol = std::make_shared<recording_protocol>();
     auto made = std::make_shared<stream_transport>(loop.loop(), std::make_unique<scripted_channel>(played), protocol);
     std::string at_the_end;
-    made->start([&] { at_the_end = protocol->story() + ", waits: " + std::to_string(played->readable_waits); });
+    made->start([&](std::exception_ptr) { at_the_end = protocol->story() + ", waits: " + std::to_string(played->readable_waits); });
     CHECK(protocol->calls().empty());  // not from within start
     CHECK(played->readable_waits == 0);
     loop.settle();

@@ -247,8 +247,13 @@ template <class Protocol>
 coro<connection<Protocol>> establish(std::unique_ptr<stream_channel> channel, std::shared_ptr<Protocol> served) {
     auto made = std::make_shared<stream_transport>(get_running_loop(), std::move(channel), served);
     future<> connected = create_future();
-    made->start([connected] {
-        if (!connected.done()) connected.set_result();
+    made->start([connected](std::exception_ptr failure) {
+        if (connected.done()) return;
+        if (failure) {
+            connected.set_exception(std::move(failure));
+        } else {
+            connected.set_result();
+        }
     });
     try {
         co_await connected;

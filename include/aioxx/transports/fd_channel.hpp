@@ -83,7 +83,10 @@ std::size_t to_iovecs(std::span<const bytes_view> pieces, std::array<iovec, N>& 
 /// What sockets and pipes share: the descriptor and its watch.
 class fd_channel : public stream_channel, pinned {
 public:
-    void attach(fd_handler& handler) override { watcher_ = loop_.system().watch(fd_.get(), handler); }
+    void attach(fd_handler& handler) override {
+        watcher_.reset();  // a descriptor has one watcher at a time
+        watcher_ = loop_.system().watch(fd_.get(), handler);
+    }
     void await_readable() override { watcher_->await_readable(); }
     void await_writable() override { watcher_->await_writable(); }
     void close() noexcept override {

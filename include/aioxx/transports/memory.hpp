@@ -29,7 +29,10 @@ class memory_readiness {
 public:
     explicit memory_readiness(event_loop& loop) : readable_(loop), writable_(loop) {}
 
-    void attach(fd_handler& handler) noexcept { readable_.handler = writable_.handler = &handler; }
+    void attach(fd_handler& handler) noexcept {
+        stop();
+        readable_.handler = writable_.handler = &handler;
+    }
     void await_readable(bool now) { readable_.await(now); }
     void await_writable(bool now) { writable_.await(now); }
     void notify_readable() { readable_.notify(); }

@@ -6,11 +6,13 @@
 // the write queue and the flow control are written once, in stream_transport.hpp.
 
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <span>
 #include <string>
 #include <system_error>
 
+#include <aioxx/base/error.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/core/backend.hpp>
 #include <aioxx/io/extra_info.hpp>
@@ -40,8 +42,13 @@ class stream_channel {
 public:
     virtual ~stream_channel() = default;
 
-    /// Names the receiver of readiness calls; called once, before anything else.
+    /// Names the receiver of readiness calls; called before anything else. Called again by a layer that takes its
+    /// place: what was asked for before is forgotten then.
     virtual void attach(fd_handler& handler) = 0;
+
+    /// Prepares it, as the handshake of a secure layer does. Called first, and again from each readiness call, which it
+    /// asks for by itself, until it would not block any more. The others wait until then, but for close.
+    virtual transfer open() noexcept { return {}; }
 
     /// Which halves exist.
     [[nodiscard]] virtual bool can_receive() const noexcept = 0;
@@ -53,6 +60,9 @@ public:
     virtual transfer receive(std::span<std::byte> buffer) noexcept = 0;
     /// Sends from the pieces in order, as much as fits. Never blocks.
     virtual transfer send(std::span<const bytes_view> pieces) noexcept = 0;
+    /// Bytes that send has taken and that have not left yet, in a layer that keeps some. They leave with the next send,
+    /// which may be one without pieces.
+    [[nodiscard]] virtual std::size_t pending() const noexcept { return 0; }
 
     /// Asks for one on_readable, which may come without a reason. Requires: none is outstanding.
     virtual void await_readable() = 0;
@@ -61,12 +71,20 @@ public:
 
     /// Tells the peer that no more bytes come.
     virtual void shutdown_send() noexcept = 0;
+    /// Takes leave of the peer in good order, when everything is sent. Called before close, and again from each readiness
+    /// call, which it asks for by itself, until it would not block any more.
+    virtual transfer finish() noexcept { return {}; }
     /// For a medium that only sends: whether on_readable comes when the receiver goes away.
     [[nodiscard]] virtual bool watches_receiver() const noexcept { return false; }
     /// For such a medium: whether the receiver is gone. Called from on_readable.
     [[nodiscard]] virtual bool receiver_gone() const noexcept { return false; }
     /// Ends both halves; no handler call follows. Idempotent.
     virtual void close() noexcept = 0;
+
+    /// What a failed attempt means to the user. Parameters: `operation` its name.
+    [[nodiscard]] virtual std::exception_ptr failure_of(const transfer& failed, const char* operation) const {
+        return std::make_exception_ptr(broken_error(failed.error, operation));
+    }
 
     /// Answers for get_extra_info.
     [[nodiscard]] virtual bool query_extra_info(extra_info_query& query) const = 0;

@@ -6,9 +6,11 @@
 //
 //   state     reading          writes               leaves it by
 //   open      until paused     queued, corked       close, abort, an error, the peer's end
-//   closing   stopped          dropped, counted     the queue has run empty, abort, an error
+//   closing   stopped          dropped, counted     all is sent and the channel has taken leave, abort, an error
 //   lost      stopped          dropped, counted     connection_lost has returned
 //   dead      -                dropped, counted     -
+//
+// Until the channel is open, after start() and while a layer is put in, nothing is read and what is written is queued.
 //
 // Writing is corked: what is written during a turn leaves at its end with one system call. A large piece that
 // finds the queue empty is tried at once, and only what the medium does not take is copied. The same happens as
@@ -24,6 +26,7 @@
 #include <system_error>
 #include <utility>
 
+#include <aioxx/base/contract.hpp>
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/function.hpp>
 #include <aioxx/buffer/bytearray.hpp>
@@ -56,14 +59,41 @@ public:
         set_protocol(std::move(served));
     }
 
-    /// Schedules connection_made, then the start of reading, then the callback.
-    void start(function<void()> connected = {}) {
+    /// Schedules the opening of the channel, connection_made, then the start of reading, then the callback.
+    ///
+    /// Parameters: `connected` is given null, or the reason why there is no connection.
+    void start(function<void(std::exception_ptr)> connected = {}) {
         self_ = shared_from_this();
         loop_.attach(static_cast<loop_resource&>(*this));
-        loop_.call_soon([this, held = self_, called = std::move(connected)]() mutable {
-            if (state_ == state::open || state_ == state::closing) begin();
-            if (called) called();
-        });
+        opened_ = std::move(connected);
+        opening_ = true;
+        write_armed_ = true;  // nothing is sent before
+        loop_.call_soon([this, held = self_] { open_channel(); });
+    }
+
+    /// Puts a layer between the transport and its channel: reading and writing go on when that is open.
+    ///
+    /// Parameters: `make` turns the channel into the layer; `opened` is given null, or the reason why the connection is
+    /// lost. Requires: the transport is open, connection_made was called, and nothing is queued.
+    void insert_layer(function<std::unique_ptr<stream_channel>(std::unique_ptr<stream_channel>)> make,
+                      function<void(std::exception_ptr)> opened) {
+        AIOXX_EXPECTS(state_ == state::open && made_ && !opening_ && all_sent());
+        channel_ = make(std::move(channel_));
+        channel_->attach(*this);
+        continuation_.unlink();
+        read_armed_ = false;
+        verify_ = false;
+        opened_ = std::move(opened);
+        opening_ = true;
+        write_armed_ = true;
+        loop_.call_soon([this, held = self_] { open_channel(); });
+    }
+
+    /// Runs a function once, when all that was written has been passed on; at once when nothing is queued. Replaces a
+    /// former one. It is forgotten when the connection ends.
+    void when_sent(function<void()> callback) {
+        if (all_sent()) return callback();
+        sent_ = std::move(callback);
     }
 
     /// Runs a function after connection_lost has returned and the channel is closed (a server counts with it).
@@ -100,10 +130,12 @@ public:
     [[nodiscard]] bool can_write_eof() const noexcept override { return channel_->can_half_close(); }
     void abort() override { lose(nullptr); }
     void set_write_buffer_limits(write_limits_request limits) override {
-        report_flow(flow_.set_limits(write_buffer_limits::from(limits), queue_.size()));
+        report_flow(flow_.set_limits(write_buffer_limits::from(limits), get_write_buffer_size()));
     }
     [[nodiscard]] write_buffer_limits get_write_buffer_limits() const noexcept override { return flow_.limits(); }
-    [[nodiscard]] std::size_t get_write_buffer_size() const noexcept override { return queue_.size(); }
+    [[nodiscard]] std::size_t get_write_buffer_size() const noexcept override {
+        return has_ended() ? 0 : queue_.size() + channel_->pending();
+    }
     [[nodiscard]] std::uint64_t dropped_writes() const noexcept override { return dropped_; }
 
 private:
@@ -136,10 +168,17 @@ private:
         stream_transport& owner_;
     };
 
-    [[nodiscard]] bool wants_data() const noexcept { return state_ == state::open && !paused_ && !eof_seen_; }
+    [[nodiscard]] bool wants_data() const noexcept {
+        return state_ == state::open && !paused_ && !eof_seen_ && !opening_;
+    }
     [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
+    [[nodiscard]] bool has_ended() const noexcept { return state_ == state::lost || state_ == state::dead; }
+    [[nodiscard]] bool all_sent() const noexcept { return queue_.empty() && channel_->pending() == 0; }
 
+    void open_channel();
     void begin();
+    void tell_opened(std::exception_ptr reason);
+    void finish_channel();
 
     // ---- reading ----
     void on_readable() override;
@@ -185,11 +224,14 @@ private:
     flow_control flow_;
     std::exception_ptr loss_reason_;
     std::uint64_t dropped_ = 0;
+    function<void(std::exception_ptr)> opened_;
+    function<void()> sent_;
     function<void()> detached_;
     loss loss_{*this};
     continuation continuation_{*this};
 
     state state_ = state::open;
+    bool opening_ = false;          // the channel is not open yet
     bool made_ = false;             // connection_made was called
     bool paused_ = false;           // by pause_reading
     bool eof_seen_ = false;         // the peer has ended its half
@@ -217,30 +259,55 @@ inline void stream_transport::set_protocol(std::shared_ptr<base_protocol> served
     if (std::exchange(eof_seen_, false) && wants_data()) read_on();  // the new one is told of the end as well
 }
 
+inline void stream_transport::open_channel() {
+    const auto held = self_;
+    if (has_ended()) return;
+    const transfer opened = channel_->open();
+    if (opened.would_block()) return;
+    if (opened.error) return lose(channel_->failure_of(opened, "connect"));
+    opening_ = false;
+    write_armed_ = false;
+    if (!made_) begin();
+    if (channel_->can_receive() ? wants_data() : channel_->watches_receiver()) arm_reading();
+    if (!queue_.empty()) loop_.request_flush(*this);
+    tell_opened(nullptr);
+}
+
+inline void stream_transport::tell_opened(std::exception_ptr reason) {
+    if (auto called = std::exchange(opened_, nullptr)) called(std::move(reason));
+}
+
 inline void stream_transport::begin() {
     const auto served = protocol_;  // it may set another one
     made_ = true;
     loop_.guarded([this] { stream_protocol_->connection_made(*this); }, "exception in connection_made");
     if (std::exchange(pause_owed_, false)) report_flow(flow_control::transition::pause);
-    if (channel_->can_receive() ? wants_data() : channel_->watches_receiver()) arm_reading();
 }
 
 inline void stream_transport::close() {
     if (state_ != state::open) return;
+    if (opening_ && (made_ || queue_.empty())) return lose(nullptr);
     state_ = state::closing;
-    if (queue_.empty()) {
-        lose(nullptr);
+    if (all_sent()) {
+        finish_channel();
     } else if (!write_armed_) {
         loop_.request_flush(*this);
     }
 }
 
+// All is sent: the end, unless the channel has something to say first.
+inline void stream_transport::finish_channel() {
+    const transfer finished = channel_->finish();
+    if (!finished.would_block()) lose(finished.error ? channel_->failure_of(finished, "close") : nullptr);
+}
+
 // The first reason wins; whatever is called afterwards finds the state changed.
 inline void stream_transport::lose(std::exception_ptr exception) noexcept {
-    if (state_ == state::lost || state_ == state::dead) return;
+    if (has_ended()) return;
     state_ = state::lost;
     loss_reason_ = std::move(exception);
     queue_.clear();
+    sent_ = nullptr;
     if (self_) loop_.schedule(loss_);
 }
 
@@ -248,6 +315,11 @@ inline void stream_transport::deliver_loss() {
     const auto served = protocol_;
     if (made_) {
         loop_.guarded([&] { served->connection_lost(loss_reason_); }, "exception in connection_lost");
+    }
+    if (opened_) {
+        std::exception_ptr reason = loss_reason_;
+        if (!reason) reason = std::make_exception_ptr(closed_error("the connection was closed before it was ready"));
+        loop_.guarded([&] { tell_opened(std::move(reason)); }, "exception in a callback of a connection");
     }
     die();
 }
@@ -277,8 +349,10 @@ inline void stream_transport::fail(std::exception_ptr exception, const char* cal
 inline void stream_transport::on_readable() {
     read_armed_ = false;
     if (state_ == state::dead) return;
+    if (opening_) return open_channel();
+    if (state_ == state::closing && all_sent()) return finish_channel();
     if (!channel_->can_receive()) {
-        if (state_ != state::open && state_ != state::closing) return;
+        if (has_ended()) return;
         if (!channel_->receiver_gone()) return arm_reading();
         const bool clean = queue_.empty();
         return lose(clean ? nullptr
@@ -321,7 +395,7 @@ inline bool stream_transport::receive_once() {
         if (received.would_block()) {
             arm_reading();
         } else {
-            lose(std::make_exception_ptr(broken_error(received.error, "receive")));
+            lose(channel_->failure_of(received, "receive"));
         }
         return false;
     }
@@ -360,7 +434,7 @@ inline void stream_transport::end_of_stream() {
     } catch (...) {
         return fail(std::current_exception(), "eof_received");
     }
-    if (!keep_open || !channel_->can_send()) close();
+    if (!keep_open || !channel_->can_half_close()) close();
 }
 
 // ---- writing ----
@@ -411,30 +485,30 @@ inline void stream_transport::after_write() {
         if (queue_.size() > flow_.limits().high && made_) send_queue();
         if (!queue_.empty() && !write_armed_ && is_open()) loop_.request_flush(*this);
     }
-    if (is_open()) report_flow(flow_.grew(queue_.size()));
+    if (is_open()) report_flow(flow_.grew(get_write_buffer_size()));
 }
 
 // Returns: the number of bytes that the medium took, a prefix of the pieces.
 inline std::size_t stream_transport::try_send(std::span<const bytes_view> pieces) {
     std::size_t total = 0;
-    while (!pieces.empty()) {
+    do {
         const auto some = pieces.first(std::min(pieces.size(), pieces_per_send));
         std::size_t offered = 0;
         for (const bytes_view& piece : some) offered += piece.size();
         const transfer sent = channel_->send(some);
         total += sent.count;
         if (sent.count != 0) verify_ = false;
-        if (sent.would_block() || (!sent.error && sent.count < offered)) {
+        if (sent.would_block() || (!sent.error && (sent.count < offered || channel_->pending() != 0))) {
             write_armed_ = true;
             channel_->await_writable();
             break;
         }
         if (sent.error) {
-            lose(std::make_exception_ptr(broken_error(sent.error, "send")));
+            lose(channel_->failure_of(sent, "send"));
             break;
         }
         pieces = pieces.subspan(some.size());
-    }
+    } while (!pieces.empty());
     return total;
 }
 
@@ -447,8 +521,9 @@ inline void stream_transport::flush() {
 }
 
 inline void stream_transport::on_writable() {
+    if (has_ended()) return;
+    if (opening_) return open_channel();
     write_armed_ = false;
-    if (state_ == state::lost || state_ == state::dead) return;
     const auto held = self_;
     send_queue();
 }
@@ -460,10 +535,13 @@ inline void stream_transport::send_queue() {
         const std::size_t taken = try_send(std::span<const bytes_view>(pieces.data(), count));
         queue_.consume(taken);
     }
-    if (state_ == state::open || state_ == state::closing) report_flow(flow_.shrank(queue_.size()));
-    if (!queue_.empty()) return;
+    if (queue_.empty() && !write_armed_ && channel_->pending() != 0) try_send({});
+    if (has_ended()) return;
+    report_flow(flow_.shrank(get_write_buffer_size()));
+    if (has_ended() || !all_sent()) return;
+    if (auto called = std::exchange(sent_, nullptr)) called();
     if (state_ == state::closing) {
-        lose(nullptr);
+        finish_channel();
     } else if (eof_requested_ && !eof_sent_ && is_open()) {
         eof_sent_ = true;
         channel_->shutdown_send();
@@ -482,8 +560,7 @@ inline void stream_transport::write_eof() {
 
 // The only callbacks that come from within the user's own call. They may write, close or abort.
 inline void stream_transport::report_flow(flow_control::transition change) {
-    const bool ended = state_ == state::lost || state_ == state::dead;
-    if (change == flow_control::transition::none || ended) return;
+    if (change == flow_control::transition::none || has_ended()) return;
     if (!made_ || pause_owed_) {  // what was written before connection_made is told after it
         pause_owed_ = change == flow_control::transition::pause;
         return;
