@@ -25,7 +25,7 @@
 
 using namespace aioxx;
 using namespace std::chrono_literals;
-using testing::gate;
+using support::gate;
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <condition_variable>
 #include <mutex>
 
-namespace aioxx::testing {
+namespace support {
 
 // Holds worker threads until it is opened, and tells how many have come.
 class gate {
@@ -34,4 +34,4 @@ private:
     bool open_ = false;
 };
 
-}  // namespace aioxx::testing
+}  // namespace support

@@ -83,6 +83,9 @@ public:
         if (node_ != nullptr) node_->drop_reference();
     }
 
+    /// Whether it stands for a callback, also one that ran or was cancelled.
+    explicit operator bool() const noexcept { return node_ != nullptr; }
+
     /// The callback will not run; it and its captures are destroyed now. Harmless after it ran.
     void cancel() noexcept {
         const handle keep(*this);  // the captures may hold this very handle

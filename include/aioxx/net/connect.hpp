@@ -229,6 +229,12 @@ inline coro<unique_fd> connect_any(std::vector<endpoint> addresses, std::string 
     throw connect_error(target, std::move(race.failures));
 }
 
+inline coro<unique_fd> connect_to_path(std::string path, connect_options options) {
+    const endpoint address = endpoint::from_path(path);
+    std::vector<endpoint> only(1, address);
+    co_return co_await connect_any(std::move(only), to_string(address), std::move(options));
+}
+
 inline coro<unique_fd> resolve_and_connect(std::string host, std::uint16_t port, connect_options options) {
     std::vector<endpoint> addresses = co_await resolve(host, port, {.family = options.family});
     co_return co_await connect_any(std::move(addresses), host + ":" + std::to_string(port), options);
@@ -288,10 +294,8 @@ coro<connection<made_protocol<Factory>>> create_connection(Factory factory, std:
 template <protocol_factory Factory>
 coro<connection<made_protocol<Factory>>> create_unix_connection(Factory factory, std::string path,
                                                                 connect_options options = {}) {
-    const endpoint address = endpoint::from_path(path);
     const std::optional<duration> limit = options.timeout;
-    std::vector<endpoint> only(1, address);
-    unique_fd fd = co_await wait_for(detail::connect_any(std::move(only), to_string(address), std::move(options)), limit);
+    unique_fd fd = co_await wait_for(detail::connect_to_path(std::move(path), std::move(options)), limit);
     auto channel = std::make_unique<socket_channel>(get_running_loop(), std::move(fd));
     co_return co_await detail::establish(std::move(channel), factory());
 }

@@ -112,22 +112,57 @@ inline std::string list_of(const std::vector<std::string>& hosts) {
     return text;
 }
 
-// A server on bound sockets.
-inline server serve_on(server_state::factory_function factory, std::vector<unique_fd> bound,
-                       const listen_options& options, const std::string& file = {}) {
-    auto state = std::make_shared<server_state>(get_running_loop(), std::move(factory), options.options,
-                                                options.max_connections);
+// What is served, and how.
+struct service {
+    server_state::factory_function factory;
+    server_state::layer_function layer;
+    listen_options options;
+};
+
+inline server serve_on(service served, std::vector<unique_fd> bound, const std::string& file = {}) {
+    const listen_options& options = served.options;
+    auto state = std::make_shared<server_state>(get_running_loop(), std::move(served.factory), options.options,
+                                                options.max_connections, std::move(served.layer));
     for (unique_fd& fd : bound) state->add_socket(std::move(fd), options.backlog);
     if (options.cleanup_socket && !file.empty()) state->add_file(file);
     if (options.start_serving) state->start();
     return server(std::move(state));
 }
 
-inline server serve_on(server_state::factory_function factory, unique_fd bound, const listen_options& options,
-                       const std::string& file = {}) {
+inline server serve_on(service served, unique_fd bound, const std::string& file) {
     std::vector<unique_fd> only;
     only.push_back(std::move(bound));
-    return serve_on(std::move(factory), std::move(only), options, file);
+    return serve_on(std::move(served), std::move(only), file);
+}
+
+inline coro<server> serve_on_hosts(service served, std::vector<std::string> hosts, std::uint16_t port) {
+    if (hosts.empty()) throw std::invalid_argument("create_server: expected at least one host, got an empty list");
+    const std::vector<endpoint> addresses = co_await resolve_all(hosts, port, served.options.family);
+    std::vector<unique_fd> bound = bind_all(addresses, served.options);
+    if (bound.empty()) {
+        throw broken_error(std::make_error_code(std::errc::address_not_available),
+                           "cannot bind to any address of " + list_of(hosts));
+    }
+    co_return serve_on(std::move(served), std::move(bound));
+}
+
+inline server serve_on_socket(service served, unique_fd socket) {
+    require_stream_socket(socket.get(), "create_server: a bound stream socket was expected");
+    make_non_blocking(socket.get());
+    const endpoint address = endpoint::local_of(socket.get()).value_or(endpoint{});
+    std::string file;
+    if (address.family() == AF_UNIX && !address.is_abstract()) file = address.path();
+    return serve_on(std::move(served), std::move(socket), file);
+}
+
+inline server serve_on_path(service served, const std::string& path) {
+    const endpoint address = endpoint::from_path(path);
+    remove_stale_socket(address);
+    unique_fd fd = new_socket(AF_UNIX, SOCK_STREAM);
+    if (::bind(fd.get(), address.data(), address.size()) != 0) {
+        throw_system_error(errno, "cannot bind to " + to_string(address));
+    }
+    return serve_on(std::move(served), std::move(fd), address.is_abstract() ? std::string() : path);
 }
 
 }  // namespace detail
@@ -142,14 +177,8 @@ inline server serve_on(server_state::factory_function factory, unique_fd bound, 
 template <protocol_factory Factory>
 coro<server> create_server(Factory factory, std::vector<std::string> hosts, std::uint16_t port,
                            listen_options options = {}) {
-    if (hosts.empty()) throw std::invalid_argument("create_server: expected at least one host, got an empty list");
-    const std::vector<endpoint> addresses = co_await detail::resolve_all(hosts, port, options.family);
-    std::vector<unique_fd> bound = detail::bind_all(addresses, options);
-    if (bound.empty()) {
-        throw broken_error(std::make_error_code(std::errc::address_not_available),
-                           "cannot bind to any address of " + detail::list_of(hosts));
-    }
-    co_return detail::serve_on(std::move(factory), std::move(bound), options);
+    detail::service served{std::move(factory), {}, options};
+    co_return co_await detail::serve_on_hosts(std::move(served), std::move(hosts), port);
 }
 
 /// Listens on the addresses of one host. Errors and cancellation: as the form with several.
@@ -167,12 +196,8 @@ coro<server> create_server(Factory factory, std::string host, std::uint16_t port
 /// Asyncio: create_server(sock=) and create_unix_server(sock=).
 template <protocol_factory Factory>
 coro<server> create_server(Factory factory, unique_fd socket, listen_options options = {}) {
-    detail::require_stream_socket(socket.get(), "create_server: a bound stream socket was expected");
-    detail::make_non_blocking(socket.get());
-    const endpoint address = endpoint::local_of(socket.get()).value_or(endpoint{});
-    std::string file;
-    if (address.family() == AF_UNIX && !address.is_abstract()) file = address.path();
-    co_return detail::serve_on(std::move(factory), std::move(socket), options, file);
+    detail::service served{std::move(factory), {}, options};
+    co_return detail::serve_on_socket(std::move(served), std::move(socket));
 }
 
 /// Listens on a Unix socket. Parameters: `path` of the socket; a leading NUL names an abstract one.
@@ -181,14 +206,8 @@ coro<server> create_server(Factory factory, unique_fd socket, listen_options opt
 /// Errors: broken_error naming the path. Asyncio: loop.create_unix_server, which takes the file from a living server.
 template <protocol_factory Factory>
 coro<server> create_unix_server(Factory factory, std::string path, listen_options options = {}) {
-    const endpoint address = endpoint::from_path(path);
-    detail::remove_stale_socket(address);
-    unique_fd fd = detail::new_socket(AF_UNIX, SOCK_STREAM);
-    if (::bind(fd.get(), address.data(), address.size()) != 0) {
-        throw_system_error(errno, "cannot bind to " + to_string(address));
-    }
-    if (address.is_abstract()) path.clear();
-    co_return detail::serve_on(std::move(factory), std::move(fd), options, path);
+    detail::service served{std::move(factory), {}, options};
+    co_return detail::serve_on_path(std::move(served), path);
 }
 
 }  // namespace aioxx

@@ -67,9 +67,16 @@ private:
 class server_state final : public std::enable_shared_from_this<server_state>, private loop_resource {
 public:
     using factory_function = function<std::shared_ptr<base_protocol>()>;
+    using layer_function = function<std::unique_ptr<stream_channel>(std::unique_ptr<stream_channel>&&)>;
 
-    server_state(event_loop& loop, factory_function factory, socket_options options, std::size_t max_connections)
-        : loop_(loop), factory_(std::move(factory)), options_(options), max_connections_(max_connections) {}
+    // Parameters: `layer` goes over each connection; empty for none.
+    server_state(event_loop& loop, factory_function factory, socket_options options, std::size_t max_connections,
+                 layer_function layer)
+        : loop_(loop),
+          factory_(std::move(factory)),
+          layer_(std::move(layer)),
+          options_(options),
+          max_connections_(max_connections) {}
 
     void add_socket(unique_fd listening, int backlog) {
         sockets_.push_back(std::make_unique<accept_loop>(
@@ -126,7 +133,8 @@ private:
             apply(options_, fd.get(), peer.family());
             auto served = factory_();
             if (closed_) return;  // by the factory
-            auto channel = std::make_unique<socket_channel>(loop_, std::move(fd), peer);
+            std::unique_ptr<stream_channel> channel = std::make_unique<socket_channel>(loop_, std::move(fd), peer);
+            if (layer_) channel = layer_(std::move(channel));
             auto made = std::make_shared<stream_transport>(loop_, std::move(channel), std::move(served));
             connections_.insert(made.get());
             made->set_detached_callback([held, gone = made.get()] { held->drop(gone); });
@@ -164,6 +172,7 @@ private:
 
     event_loop& loop_;
     factory_function factory_;
+    layer_function layer_;
     socket_options options_;
     std::size_t max_connections_;
     std::vector<std::unique_ptr<accept_loop>> sockets_;

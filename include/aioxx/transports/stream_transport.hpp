@@ -66,28 +66,16 @@ public:
         self_ = shared_from_this();
         loop_.attach(static_cast<loop_resource&>(*this));
         opened_ = std::move(connected);
-        opening_ = true;
-        write_armed_ = true;  // nothing is sent before
-        loop_.call_soon([this, held = self_] { open_channel(); });
+        start_opening();
     }
 
-    /// Puts a layer between the transport and its channel: reading and writing go on when that is open.
+    /// Puts a layer between the transport and its channel, when all that was written before has been sent. Reading stops
+    /// at once; it and writing go on when the layer is open.
     ///
-    /// Parameters: `make` turns the channel into the layer; `opened` is given null, or the reason why the connection is
-    /// lost. Requires: the transport is open, connection_made was called, and nothing is queued.
-    void insert_layer(function<std::unique_ptr<stream_channel>(std::unique_ptr<stream_channel>)> make,
-                      function<void(std::exception_ptr)> opened) {
-        AIOXX_EXPECTS(state_ == state::open && made_ && !opening_ && all_sent());
-        channel_ = make(std::move(channel_));
-        channel_->attach(*this);
-        continuation_.unlink();
-        read_armed_ = false;
-        verify_ = false;
-        opened_ = std::move(opened);
-        opening_ = true;
-        write_armed_ = true;
-        loop_.call_soon([this, held = self_] { open_channel(); });
-    }
+    /// Parameters: `make` turns the channel into the layer, or throws and leaves it as it was; `opened` is given null, or the reason why the connection is
+    /// lost. Errors: closed_error; invalid_state_error before connection_made, and while another layer is put in.
+    void insert_layer(function<std::unique_ptr<stream_channel>(std::unique_ptr<stream_channel>&&)> make,
+                      function<void(std::exception_ptr)> opened);
 
     /// Runs a function once, when all that was written has been passed on; at once when nothing is queued. Replaces a
     /// former one. It is forgotten when the connection ends.
@@ -169,12 +157,13 @@ private:
     };
 
     [[nodiscard]] bool wants_data() const noexcept {
-        return state_ == state::open && !paused_ && !eof_seen_ && !opening_;
+        return state_ == state::open && !paused_ && !eof_seen_ && !opening_ && !layering_;
     }
     [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
     [[nodiscard]] bool has_ended() const noexcept { return state_ == state::lost || state_ == state::dead; }
     [[nodiscard]] bool all_sent() const noexcept { return queue_.empty() && channel_->pending() == 0; }
 
+    void start_opening();
     void open_channel();
     void begin();
     void tell_opened(std::exception_ptr reason);
@@ -232,6 +221,7 @@ private:
 
     state state_ = state::open;
     bool opening_ = false;          // the channel is not open yet
+    bool layering_ = false;         // a layer is put in when all is sent
     bool made_ = false;             // connection_made was called
     bool paused_ = false;           // by pause_reading
     bool eof_seen_ = false;         // the peer has ended its half
@@ -257,6 +247,35 @@ inline void stream_transport::set_protocol(std::shared_ptr<base_protocol> served
     plain_ = dynamic_cast<protocol*>(as_stream);
     buffered_ = dynamic_cast<buffered_protocol*>(as_stream);
     if (std::exchange(eof_seen_, false) && wants_data()) read_on();  // the new one is told of the end as well
+}
+
+inline void stream_transport::start_opening() {
+    opening_ = true;
+    write_armed_ = true;  // nothing is sent before
+    loop_.call_soon([this, held = self_] { open_channel(); });
+}
+
+inline void stream_transport::insert_layer(
+    function<std::unique_ptr<stream_channel>(std::unique_ptr<stream_channel>&&)> make,
+    function<void(std::exception_ptr)> opened) {
+    if (state_ != state::open) throw closed_error("the connection is closed");
+    if (!made_ || opening_ || layering_) throw invalid_state_error("the connection is not ready yet");
+    layering_ = true;
+    opened_ = std::move(opened);
+    when_sent([this, called = std::move(make)]() mutable {
+        layering_ = false;
+        if (state_ != state::open) return;
+        try {
+            channel_ = called(std::move(channel_));
+        } catch (...) {
+            return lose(std::current_exception());
+        }
+        channel_->attach(*this);
+        continuation_.unlink();
+        read_armed_ = false;
+        verify_ = false;
+        start_opening();
+    });
 }
 
 inline void stream_transport::open_channel() {
