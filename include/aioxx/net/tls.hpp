@@ -145,7 +145,7 @@ coro<server> create_unix_server(Factory factory, std::string path, tls::context 
 /// server there; `received` bytes that the protocol had been given already and that belong to the handshake.
 /// Errors: std::invalid_argument for another kind of transport, and for a client that does not name the server;
 /// closed_error; invalid_state_error while another start_tls is under way; those of the handshake as create_connection,
-/// after which the connection is lost with the same error.
+/// after which the connection is lost with the same error; tls::tls_error for bytes that secure.refuse_received refuses.
 /// Cancellation: the connection is cut off.
 /// Asyncio: loop.start_tls, which gives a new transport.
 inline coro<> start_tls(std::shared_ptr<transport> connection, tls::context context,
@@ -153,6 +153,10 @@ inline coro<> start_tls(std::shared_ptr<transport> connection, tls::context cont
     auto* open = dynamic_cast<stream_transport*>(connection.get());
     if (open == nullptr) throw std::invalid_argument("start_tls: expected a byte transport of the library");
     secure.check(context);
+    if (secure.refuse_received && !received.empty()) {
+        open->abort();
+        throw tls::tls_error(tls::tls_errc::early_data, "start_tls");
+    }
     const future<> ready = create_future();
     open->insert_layer(
         [context = std::move(context), secure = std::move(secure),

@@ -99,6 +99,9 @@ public:
         return connection_->state().hand_over(std::move(next));
     }
 
+    /// Takes what has arrived and has not been read, for whoever changes the language that is spoken.
+    [[nodiscard]] bytearray take_received() const { return connection_->state().incoming.take_all(); }
+
     /// Facts about the connection: `writer.get_extra_info(extra_info::peername)`. Nothing after its end.
     template <class Key>
     [[nodiscard]] auto get_extra_info(const Key& key) const {

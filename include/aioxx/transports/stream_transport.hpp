@@ -122,7 +122,8 @@ public:
     }
     [[nodiscard]] write_buffer_limits get_write_buffer_limits() const noexcept override { return flow_.limits(); }
     [[nodiscard]] std::size_t get_write_buffer_size() const noexcept override {
-        return has_ended() ? 0 : queue_.size() + channel_->pending();
+        if (has_ended()) return 0;
+        return queue_.size() + channel_->pending() + (held_back_ ? held_back_->size() : 0);
     }
     [[nodiscard]] std::uint64_t dropped_writes() const noexcept override { return dropped_; }
 
@@ -187,12 +188,16 @@ private:
     // ---- writing ----
     void write_pieces(std::span<const bytes_view> pieces);
     bool accepts_writes();
+    void hold_back(std::span<const bytes_view> pieces);
     std::size_t try_send(std::span<const bytes_view> pieces);
     void after_write();
     void flush() override;
     void send_queue();
     void on_writable() override;
     void report_flow(flow_control::transition change);
+    void report_growth() {
+        if (is_open()) report_flow(flow_.grew(get_write_buffer_size()));
+    }
 
     // ---- ending ----
     void fail(std::exception_ptr exception, const char* callback);
@@ -211,6 +216,7 @@ private:
 
     gather_list queue_;
     flow_control flow_;
+    std::unique_ptr<bytearray> held_back_;  // written while a layer waits for the queue to run empty
     std::exception_ptr loss_reason_;
     std::uint64_t dropped_ = 0;
     function<void(std::exception_ptr)> opened_;
@@ -271,6 +277,7 @@ inline void stream_transport::insert_layer(
             return lose(std::current_exception());
         }
         channel_->attach(*this);
+        if (held_back_) queue_.append(std::move(*std::exchange(held_back_, nullptr)));
         continuation_.unlink();
         read_armed_ = false;
         verify_ = false;
@@ -305,7 +312,7 @@ inline void stream_transport::begin() {
 
 inline void stream_transport::close() {
     if (state_ != state::open) return;
-    if (opening_ && (made_ || queue_.empty())) return lose(nullptr);
+    if (layering_ || (opening_ && (made_ || queue_.empty()))) return lose(nullptr);
     state_ = state::closing;
     if (all_sent()) {
         finish_channel();
@@ -473,10 +480,11 @@ inline void stream_transport::write_pieces(std::span<const bytes_view> pieces) {
     std::size_t total = 0;
     for (const bytes_view& piece : pieces) total += piece.size();
     if (!accepts_writes() || total == 0) return;
+    if (layering_) [[unlikely]] return hold_back(pieces);
     std::size_t taken = 0;
     if (total >= try_at_once_size && queue_.empty() && !write_armed_ && made_) {
         taken = try_send(pieces);
-        if (taken == total || !is_open()) return;
+        if (taken == total || !is_open()) return report_growth();
     }
     for (const bytes_view& piece : pieces) {
         const std::size_t skipped = std::min(taken, piece.size());
@@ -487,16 +495,23 @@ inline void stream_transport::write_pieces(std::span<const bytes_view> pieces) {
 }
 
 inline void stream_transport::write(bytearray&& data) {
-    if (data.size() < try_at_once_size) return write(bytes_view(data));
+    if (data.size() < try_at_once_size || layering_) return write(bytes_view(data));
     if (!accepts_writes()) return;
     if (queue_.empty() && !write_armed_ && made_) {
         const bytes_view whole(data);
         const std::size_t taken = try_send(std::span<const bytes_view>(&whole, 1));
-        if (taken == data.size() || !is_open()) return;
+        if (taken == data.size() || !is_open()) return report_growth();
         data.consume(taken);
     }
     queue_.append(std::move(data));
     after_write();
+}
+
+// It belongs above the layer that is being put in.
+inline void stream_transport::hold_back(std::span<const bytes_view> pieces) {
+    if (!held_back_) held_back_ = std::make_unique<bytearray>();
+    for (const bytes_view& piece : pieces) held_back_->append(piece);
+    report_growth();
 }
 
 inline void stream_transport::after_write() {
@@ -504,7 +519,7 @@ inline void stream_transport::after_write() {
         if (queue_.size() > flow_.limits().high && made_) send_queue();
         if (!queue_.empty() && !write_armed_ && is_open()) loop_.request_flush(*this);
     }
-    if (is_open()) report_flow(flow_.grew(get_write_buffer_size()));
+    report_growth();
 }
 
 // Returns: the number of bytes that the medium took, a prefix of the pieces.

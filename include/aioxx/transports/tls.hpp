@@ -43,6 +43,9 @@ struct connection_options {
     /// Takes the end of a connection without a close_notify for a clean one, as Python does. An attacker can cut off
     /// data then without being noticed.
     bool suppress_ragged_eofs = false;
+    /// start_tls refuses bytes that had come before it, instead of taking them for the beginning of the handshake. They
+    /// may be commands that somebody has slipped in.
+    bool refuse_received = false;
 
     connection_options() = default;  // no aggregate: g++ 12 destroys such twice inside of a co_await expression
 
@@ -134,9 +137,12 @@ public:
         flush();
         switch (made) {
             case tls::progress::done:
-                return {count, {}, engine_.has_pending() ? transfer::rest::unknown : lower_left_};
+                if (engine_.has_pending()) lower_left_ = transfer::rest::unknown;
+                drained_ = lower_left_ != transfer::rest::unknown;
+                return {count, {}, lower_left_};
             case tls::progress::again:
                 if (lower_failure_) return failed_below(*lower_failure_, "receive");
+                drained_ = true;
                 return {0, std::make_error_code(std::errc::operation_would_block), transfer::rest::nothing};
             case tls::progress::closed: return {0, {}, transfer::rest::nothing};
             case tls::progress::truncated:
@@ -151,7 +157,7 @@ public:
     transfer send(std::span<const bytes_view> pieces) noexcept override {
         flush();
         std::size_t taken = 0;
-        while (pending() == 0 && taken < most_at_once) {
+        while (!lower_is_full_ && taken < most_at_once) {
             std::array<std::byte, record_size> joined;
             const bytes_view next = next_record(pieces, taken, joined);
             if (next.empty()) break;
@@ -174,15 +180,15 @@ public:
 
     void await_readable() override {
         upper_reads_ = true;
-        if (engine_.has_pending() || !early_.empty()) {
-            if (!again_) again_ = loop_.call_soon([this] { on_readable(); });
-        } else {
-            watch_reading();
-        }
+        if (drained_) return watch_reading();
+        // The handshake has read on: there may be data already.
+        again_ = loop_.call_soon([this] { tell_readable(); });
     }
     void await_writable() override {
         upper_writes_ = true;
-        watch_writing();
+        if (lower_is_full_) return watch_writing();
+        // It has just had its turn.
+        more_ = loop_.call_soon([this] { tell_writable(); });
     }
 
     void shutdown_send() noexcept override {}
@@ -208,6 +214,7 @@ public:
     void close() noexcept override {
         end_limit();
         again_.cancel();
+        more_.cancel();
         lower_->close();
     }
 
@@ -261,13 +268,17 @@ private:
 
     void on_readable() override {
         lower_reads_ = false;
-        again_.cancel();
-        again_ = {};
+        tell_readable();
+    }
+    void tell_readable() {
         if (std::exchange(upper_reads_, false)) handler_->on_readable();
     }
     void on_writable() override {
         lower_writes_ = false;
         flush();
+        tell_writable();
+    }
+    void tell_writable() {
         if (std::exchange(upper_writes_, false)) handler_->on_writable();
     }
 
@@ -285,14 +296,15 @@ private:
 
     // Passes on what is encrypted, as much as the lower channel takes.
     void flush() {
+        lower_is_full_ = false;
         if (pending() == 0 || lower_failure_) return;
         const bytes_view all(unsent_);
         const transfer sent = lower_->send(std::span<const bytes_view>(&all, all.empty() ? 0 : 1));
         unsent_.consume(sent.count);
         if (sent.error && !sent.would_block()) {
-            lower_failure_ = sent;
-            unsent_.clear();
+            lower_failure_ = sent;  // told by the next call of the owner, who is woken if it waits
         } else if (pending() != 0) {
+            lower_is_full_ = true;
             watch_writing();
         }
     }
@@ -358,11 +370,14 @@ private:
     std::exception_ptr failure_;
     handle timer_;  // of the handshake or the shutdown
     handle again_;  // on_readable without an event below
+    handle more_;   // on_writable likewise
     transfer::rest lower_left_ = transfer::rest::unknown;
     bool upper_reads_ = false;   // the owner waits for on_readable
     bool upper_writes_ = false;  // the owner waits for on_writable
     bool lower_reads_ = false;   // an on_readable of the lower channel is outstanding
     bool lower_writes_ = false;
+    bool lower_is_full_ = false;
+    bool drained_ = false;  // the last receive has taken all there was
     bool timed_out_ = false;
 };
 
