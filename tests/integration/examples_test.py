@@ -10,6 +10,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 PATIENCE = 60  # seconds until a program counts as hanging
 
@@ -54,10 +55,26 @@ everything went on
 }
 
 
-def problem_of(program, expected):
+# Outputs by the words after the files of a certificate.
+SECURE = {
+    (): "speaking TLSv1.3\nhello\n",
+    ("starttls",): "in the clear: go ahead\nspeaking TLSv1.3\nhello\n",
+}
+
+
+def make_certificate(folder):
+    """The files of a certificate for localhost, its key and its authority, which it is itself."""
+    certificate, key = f"{folder}/certificate.pem", f"{folder}/key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    return [certificate, key, certificate]
+
+
+def problem_of(program, expected, arguments=()):
     """What is wrong with a program; None when nothing is."""
     try:
-        ended = subprocess.run([program], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+        ended = subprocess.run([program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
     except subprocess.TimeoutExpired as late:
         return f"has not ended after {PATIENCE} s; it printed {late.stdout!r}"
     if ended.returncode != 0 or ended.stderr:
@@ -75,6 +92,14 @@ def main():
         problem = problem_of(pathlib.Path(sys.argv[1]) / name, expected)
         print(f"{name}: {problem or 'ok'}", flush=True)
         failed += problem is not None
+    secure = pathlib.Path(sys.argv[1]) / "tls_echo"
+    if secure.exists():  # left out without OpenSSL
+        with tempfile.TemporaryDirectory() as folder:
+            files = make_certificate(folder)
+            for words, expected in SECURE.items():
+                problem = problem_of(secure, expected, [*files, *words])
+                print(f"tls_echo {' '.join(words)}: {problem or 'ok'}", flush=True)
+                failed += problem is not None
     sys.exit(1 if failed else 0)
 
 

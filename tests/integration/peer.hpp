@@ -76,14 +76,20 @@ struct running_server {
     std::uint16_t port;
 };
 
-inline aioxx::coro<running_server> start(std::vector<std::string> command, std::string before_port = "PORT ") {
+inline aioxx::coro<running_server> start(std::vector<std::string> command, std::string before_port = "PORT ",
+                                         bool shows_errors = true) {
     aioxx::process_options options;
-    options.err = aioxx::stdio::inherit();
+    options.err = shows_errors ? aioxx::stdio::inherit() : aioxx::stdio::devnull();
     aioxx::process started = co_await aioxx::create_subprocess_exec(std::move(command), std::move(options));
-    const aioxx::bytearray line = co_await started.out().readline();
-    const std::size_t at = line.str().find(before_port);
-    if (at == std::string_view::npos) throw std::runtime_error("the peer is not ready: " + std::string(line.str()));
-    const std::string number(line.str().substr(at + before_port.size()));
+    std::string said;
+    std::size_t at = std::string::npos;
+    while (at == std::string::npos) {
+        const aioxx::bytearray line = co_await started.out().readline();
+        if (line.empty()) throw std::runtime_error("the peer is not ready: " + said);
+        said += line.str();
+        at = said.find(before_port);
+    }
+    const std::string number = said.substr(at + before_port.size());
     co_return running_server{started, static_cast<std::uint16_t>(std::stoi(number))};
 }
 

@@ -166,7 +166,7 @@ TEST_CASE("TLS over a Unix socket needs the server's name, or an empty one", "[n
     }());
 }
 
-TEST_CASE("a socket that was accepted elsewhere is secured, by either side", "[net][TL006]") {
+TEST_CASE("a socket that was accepted elsewhere is secured, by either side", "[net][TL006][EV011]") {
     run_bounded([]() -> coro<> {
         int ends[2];
         REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);

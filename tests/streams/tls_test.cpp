@@ -115,7 +115,7 @@ TEST_CASE("secure streams over Unix sockets", "[streams]") {
     }());
 }
 
-TEST_CASE("an open stream is secured, and its reader and writer go on", "[streams][TL007]") {
+TEST_CASE("an open stream is secured, and its reader and writer go on", "[streams][TL007][SM010]") {
     run_bounded([]() -> coro<> {
         server listening = co_await start_server(serve_starttls, "127.0.0.1", 0);
         auto [reader, writer] = co_await open_connection("127.0.0.1", listening.port());
@@ -134,7 +134,7 @@ TEST_CASE("an open stream is secured, and its reader and writer go on", "[stream
     }());
 }
 
-TEST_CASE("a handshake that was sent right behind the command is carried over", "[streams][T14]") {
+TEST_CASE("a handshake that was sent right behind the command is carried over", "[streams][T14][SM020]") {
     testing::test_loop loop;
     loop.run([]() -> coro<> {
         auto [near, far] = memory_streams();

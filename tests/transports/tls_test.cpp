@@ -120,7 +120,9 @@ void check_laws(std::size_t capacity, int layers) {
 
 }  // namespace
 
-TEST_CASE("TLS over a memory link obeys the laws of transports", "[transports][TL001]") { check_laws(64 * 1024, 1); }
+TEST_CASE("TLS over a memory link obeys the laws of transports", "[transports][TL001][TL017][T9][T10][T13]") {
+    check_laws(64 * 1024, 1);
+}
 
 TEST_CASE("TLS over a link that takes 64 bytes at a time obeys the laws of transports", "[transports]") {
     check_laws(64, 1);
@@ -128,7 +130,7 @@ TEST_CASE("TLS over a link that takes 64 bytes at a time obeys the laws of trans
 
 TEST_CASE("TLS in TLS obeys the laws of transports", "[transports][TL009]") { check_laws(64 * 1024, 2); }
 
-TEST_CASE("connection_made comes after the handshake, and tells what was negotiated", "[transports]") {
+TEST_CASE("connection_made comes after the handshake, and tells what was negotiated", "[transports][TL016]") {
     testing::test_loop loop;
     setting with;
     with.client.set_alpn_protocols({"chat"});
@@ -149,6 +151,7 @@ TEST_CASE("connection_made comes after the handshake, and tells what was negotia
     pair.a->abort();
     loop.settle();
     CHECK_FALSE(pair.a->get_extra_info(extra_info::peername));
+    CHECK_FALSE(pair.a->get_extra_info(extra_info::socket));
 }
 
 TEST_CASE("a certificate that is refused ends both sides before connection_made", "[transports][TL003][TL005]") {
@@ -164,7 +167,7 @@ TEST_CASE("a certificate that is refused ends both sides before connection_made"
     CHECK(loop.reports().empty());
 }
 
-TEST_CASE("a handshake that takes too long is aborted, and its timer does not outlive it", "[transports][TL002][TL015]") {
+TEST_CASE("a handshake that takes too long is aborted, and its timer does not outlive it", "[transports][TL002][TL015][T15]") {
     testing::test_loop loop;
     auto [lower, silent] = make_memory_channels(loop.loop());
     tls::connection_options options = setting::named();
