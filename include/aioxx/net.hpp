@@ -7,9 +7,11 @@
 #include <aioxx/net/accept_loop.hpp>
 #include <aioxx/net/address_order.hpp>
 #include <aioxx/net/connect.hpp>
+#include <aioxx/net/datagram.hpp>
 #include <aioxx/net/fd_callbacks.hpp>
 #include <aioxx/net/fd_wait.hpp>
 #include <aioxx/net/listen.hpp>
+#include <aioxx/net/multicast.hpp>
 #include <aioxx/net/pipes.hpp>
 #include <aioxx/net/resolver.hpp>
 #include <aioxx/net/server.hpp>

@@ -4,6 +4,7 @@
 // streams.hpp: all of streams/, the part that most programs use: open_connection and start_server give a
 // stream_reader to await bytes and lines from and a stream_writer to send them with.
 
+#include <aioxx/streams/datagram_socket.hpp>
 #include <aioxx/streams/drain_gate.hpp>
 #include <aioxx/streams/open_connection.hpp>
 #include <aioxx/streams/reader.hpp>

@@ -5,6 +5,7 @@
 // fails when nothing can run any more, step to drive one awaitable by hand, sequencer to force an order.
 // Part of no umbrella but this one: programs do not need it.
 
+#include <aioxx/testing/check_datagram.hpp>
 #include <aioxx/testing/check_sync.hpp>
 #include <aioxx/testing/check_transport.hpp>
 #include <aioxx/testing/failure_of.hpp>

@@ -6,6 +6,7 @@
 // You seldom name these: the functions of net/ make them for you.
 
 #include <aioxx/transports/child.hpp>
+#include <aioxx/transports/datagram.hpp>
 #include <aioxx/transports/fd_channel.hpp>
 #include <aioxx/transports/memory.hpp>
 #include <aioxx/transports/process.hpp>

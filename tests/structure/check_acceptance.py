@@ -83,20 +83,15 @@ REASONS: Dict[str, str] = {
 }
 
 # What waits for a feature; a key may be a range (TL001-TL021).
-UDP = "datagram endpoints"
 SENDFILE = "sendfile"
 SOCKETS = "sock_recv, sock_sendall, sock_connect and sock_accept"
 OPEN: Dict[str, str] = {
-    "BE046-BE051": UDP,
     "BE055": SENDFILE,
-    "EV019-EV020": UDP,
     "ST022": SOCKETS,
-    "DG001-DG009": UDP,
     "SF001-SF003": SENDFILE,
     "SL001-SL004": SOCKETS,
     "MI003": "a fork() inside of a running loop",
     "T19": "a terminal that is read on after Ctrl-D",
-    "T21-T24": UDP,
     "S5-S6": SOCKETS,
     "R5": "readers that can peek and take bytes back",
 }

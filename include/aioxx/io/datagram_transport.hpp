@@ -15,6 +15,19 @@
 
 namespace aioxx {
 
+/// What an endpoint has done so far.
+struct datagram_statistics {
+    std::uint64_t received = 0;        ///< datagrams given to the protocol
+    std::uint64_t received_bytes = 0;
+    std::uint64_t sent = 0;            ///< datagrams that the system took
+    std::uint64_t sent_bytes = 0;
+    std::uint64_t errors = 0;          ///< told by error_received; a datagram of ours may be lost with each
+    std::uint64_t dropped = 0;         ///< sent after the end
+    std::uint64_t pauses = 0;          ///< calls of pause_writing
+    std::size_t queued = 0;            ///< datagrams that wait for room in the system
+    std::size_t most_queued = 0;
+};
+
 /// Sends and receives datagrams.
 ///
 /// Asyncio: DatagramTransport; the water marks are part of the interface here.
@@ -47,6 +60,9 @@ public:
 
     /// Datagrams that were dropped because the endpoint was closing or closed.
     [[nodiscard]] virtual std::uint64_t dropped_writes() const noexcept = 0;
+
+    /// Counts, for reports. Asyncio: has none.
+    [[nodiscard]] virtual datagram_statistics statistics() const noexcept = 0;
 };
 
 }  // namespace aioxx

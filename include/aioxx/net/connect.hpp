@@ -240,10 +240,10 @@ inline coro<unique_fd> resolve_and_connect(std::string host, std::uint16_t port,
     co_return co_await connect_any(std::move(addresses), host + ":" + std::to_string(port), options);
 }
 
-inline void require_stream_socket(int fd, const char* expected) {
-    int type = 0;
-    socklen_t size = sizeof type;
-    if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_STREAM) {
+inline void require_socket_type(int fd, int type, const char* expected) {
+    int found = 0;
+    socklen_t size = sizeof found;
+    if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &found, &size) != 0 || found != type) {
         throw std::invalid_argument(expected);
     }
 }
@@ -307,7 +307,7 @@ coro<connection<made_protocol<Factory>>> create_unix_connection(Factory factory,
 /// Asyncio: loop.connect_accepted_socket, and create_connection(sock=).
 template <protocol_factory Factory>
 coro<connection<made_protocol<Factory>>> connect_accepted_socket(Factory factory, unique_fd socket) {
-    detail::require_stream_socket(socket.get(), "connect_accepted_socket: a connected stream socket was expected");
+    detail::require_socket_type(socket.get(), SOCK_STREAM, "connect_accepted_socket: a connected stream socket was expected");
     detail::make_non_blocking(socket.get());
     auto channel = std::make_unique<socket_channel>(get_running_loop(), std::move(socket));
     co_return co_await detail::establish(std::move(channel), factory());

@@ -86,12 +86,12 @@ inline std::vector<unique_fd> bind_all(const std::vector<endpoint>& addresses, c
 }
 
 // A socket file that nobody listens on any more stands in the way of bind; anything else there stays.
-inline void remove_stale_socket(const endpoint& address) {
+inline void remove_stale_socket(const endpoint& address, int type = SOCK_STREAM) {
     if (address.is_abstract()) return;
     const std::string path(address.path());
     struct stat found {};
     if (::stat(path.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) return;
-    const unique_fd probe = new_socket(AF_UNIX, SOCK_STREAM);
+    const unique_fd probe = new_socket(AF_UNIX, type);
     if (::connect(probe.get(), address.data(), address.size()) != 0 && errno == ECONNREFUSED) ::unlink(path.c_str());
 }
 
@@ -147,7 +147,7 @@ inline coro<server> serve_on_hosts(service served, std::vector<std::string> host
 }
 
 inline server serve_on_socket(service served, unique_fd socket) {
-    require_stream_socket(socket.get(), "create_server: a bound stream socket was expected");
+    require_socket_type(socket.get(), SOCK_STREAM, "create_server: a bound stream socket was expected");
     make_non_blocking(socket.get());
     const endpoint address = endpoint::local_of(socket.get()).value_or(endpoint{});
     std::string file;

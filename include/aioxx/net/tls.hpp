@@ -94,7 +94,7 @@ template <protocol_factory Factory>
 coro<connection<made_protocol<Factory>>> connect_accepted_socket(Factory factory, unique_fd socket,
                                                                  tls::context context,
                                                                  tls::connection_options secure = {}) {
-    detail::require_stream_socket(socket.get(), "connect_accepted_socket: a connected stream socket was expected");
+    detail::require_socket_type(socket.get(), SOCK_STREAM, "connect_accepted_socket: a connected stream socket was expected");
     detail::make_non_blocking(socket.get());
     auto channel = detail::secured(std::move(socket), std::move(context), std::move(secure));
     co_return co_await detail::establish(std::move(channel), factory());
