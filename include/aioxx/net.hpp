@@ -15,4 +15,5 @@
 #include <aioxx/net/pipes.hpp>
 #include <aioxx/net/resolver.hpp>
 #include <aioxx/net/server.hpp>
+#include <aioxx/net/sock_ops.hpp>
 #include <aioxx/net/socket_options.hpp>

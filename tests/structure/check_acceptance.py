@@ -84,15 +84,11 @@ REASONS: Dict[str, str] = {
 
 # What waits for a feature; a key may be a range (TL001-TL021).
 SENDFILE = "sendfile"
-SOCKETS = "sock_recv, sock_sendall, sock_connect and sock_accept"
 OPEN: Dict[str, str] = {
     "BE055": SENDFILE,
-    "ST022": SOCKETS,
     "SF001-SF003": SENDFILE,
-    "SL001-SL004": SOCKETS,
     "MI003": "a fork() inside of a running loop",
     "T19": "a terminal that is read on after Ctrl-D",
-    "S5-S6": SOCKETS,
     "R5": "readers that can peek and take bytes back",
 }
 

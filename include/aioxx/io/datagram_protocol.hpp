@@ -9,6 +9,7 @@
 
 #include <system_error>
 
+#include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/io/endpoint.hpp>
 #include <aioxx/io/protocol.hpp>
@@ -16,6 +17,12 @@
 namespace aioxx {
 
 class datagram_transport;
+
+/// A datagram that is kept, and where it came from.
+struct datagram {
+    bytearray data;
+    endpoint sender;  ///< none when the sender has no name (an unbound Unix socket)
+};
 
 /// A protocol for datagrams. Every callback does nothing unless it is overridden.
 ///

@@ -28,12 +28,6 @@
 
 namespace aioxx {
 
-/// A datagram and where it came from.
-struct datagram {
-    bytearray data;
-    endpoint sender;  ///< none when the sender has no name (an unbound Unix socket)
-};
-
 namespace detail {
 
 class datagram_mailbox final : public datagram_protocol, pinned {
