@@ -7,6 +7,7 @@
 
 #include <aioxx/tasks/all.hpp>
 #include <aioxx/tasks/as_completed.hpp>
+#include <aioxx/tasks/as_result.hpp>
 #include <aioxx/tasks/blocking_portal.hpp>
 #include <aioxx/tasks/cancel_scope.hpp>
 #include <aioxx/tasks/children.hpp>

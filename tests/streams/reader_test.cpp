@@ -525,3 +525,53 @@ TEST_CASE("a copy of a reader is the same stream", "[streams]") {
     step second(loop, [&] { return reader.read(1); });
     CHECK(text_of(second) == "b");
 }
+
+TEST_CASE("peek waits for bytes and leaves them, unread puts them back", "[streams][R5]") {
+    testing::test_loop loop;
+    loop.run([]() -> coro<> {
+        stream_reader reader(10);
+        reader.feed_data("hel");
+        task<bytearray> looking = create_task([](stream_reader from) -> coro<bytearray> { co_return co_await from.peek(5); }(reader));
+        co_await sleep(0s);
+        CHECK_FALSE(looking.done());
+        reader.feed_data("lo\nworld");
+        const bytearray seen = co_await looking;
+        CHECK(seen == "hello");
+        const bytearray line = co_await reader.readline();
+        CHECK(line == "hello\n");
+        reader.unread("again\n");
+        const bytes_view view = co_await reader.readline_view();
+        CHECK(view == "again\n");
+        reader.unread(view);  // what is lent itself
+        const bytearray back = co_await reader.readline();
+        CHECK(back == "again\n");
+        reader.feed_eof();
+        const bytearray rest = co_await reader.peek(100);
+        CHECK(rest == "world");
+        const bytearray all = co_await reader.read();
+        CHECK(all == "world");
+        CHECK(reader.at_eof());
+        const bytearray nothing = co_await reader.peek(1);
+        CHECK(nothing.empty());
+        reader.unread("x");
+        CHECK_FALSE(reader.at_eof());
+        const bytearray last = co_await reader.readexactly(1);
+        CHECK(last == "x");
+    }());
+}
+
+TEST_CASE("a cancelled peek takes nothing, and unread is refused while another task waits", "[streams][R5]") {
+    testing::test_loop loop;
+    loop.run([]() -> coro<> {
+        stream_reader reader;
+        task<bytearray> looking = create_task([](stream_reader from) -> coro<bytearray> { co_return co_await from.peek(5); }(reader));
+        co_await sleep(0s);
+        CHECK_THROWS_AS(reader.unread("x"), busy_error);
+        reader.feed_data("abc");
+        looking.cancel();
+        co_await sleep(0s);
+        CHECK(looking.cancelled());
+        const bytearray text = co_await reader.read(10);
+        CHECK(text == "abc");
+    }());
+}

@@ -89,7 +89,6 @@ OPEN: Dict[str, str] = {
     "SF001-SF003": SENDFILE,
     "MI003": "a fork() inside of a running loop",
     "T19": "a terminal that is read on after Ctrl-D",
-    "R5": "readers that can peek and take bytes back",
 }
 
 # ---- reading ---------------------------------------------------------------------------------------------------

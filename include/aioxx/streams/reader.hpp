@@ -135,6 +135,22 @@ struct read_view_rules {
     }
 };
 
+// The first bytes, which stay.
+struct peek_rules {
+    using value_type = bytearray;
+    static constexpr const char* name = "peek";
+    static constexpr bool borrows = false;
+
+    std::size_t count;
+
+    bool look(receive_buffer& source, bytes_view present, std::size_t&, bytearray& value) const {
+        if (present.size() < count && !source.ended()) return false;
+        if (count != 0) throw_if_broken(source, present);
+        value.append(present.first(std::min(present.size(), count)));
+        return true;
+    }
+};
+
 // Everything until the end. Takes bytes as they come, so that a pause above the limit cannot stop it.
 struct read_all_rules {
     using value_type = bytearray;
@@ -311,6 +327,17 @@ public:
     [[nodiscard]] auto read_view(std::size_t at_most = std::numeric_limits<std::size_t>::max()) const {
         return operation(detail::read_view_rules{at_most});
     }
+
+    /// Waits for a number of bytes and leaves them where they are: what comes next is read as if nobody had looked.
+    ///
+    /// Parameters: `count` may exceed the limit. Returns: so many bytes; fewer when the stream ends before.
+    /// Cancellation: safe. Asyncio: has none; io.BufferedReader.peek.
+    [[nodiscard]] auto peek(std::size_t count) const { return operation(detail::peek_rules{count}); }
+
+    /// Puts bytes back: they are read before all others, also after the end.
+    ///
+    /// Errors: busy_error while another task waits for data. Asyncio: has none.
+    void unread(bytes_view bytes) const { source_->put_back(bytes); }
 
     /// Reads a number of bytes, which may exceed the limit.
     ///

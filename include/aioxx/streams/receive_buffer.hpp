@@ -116,6 +116,14 @@ public:
         if (operation_ == &operation) operation_ = nullptr;
     }
 
+    /// Puts bytes back in front of what has not been read. Errors: busy_error when an operation waits.
+    void put_back(bytes_view bytes) {
+        if (operation_ != nullptr) throw busy_error("unread: another task is waiting for data from this stream");
+        const bytearray kept(bytes);  // may be what is lent
+        take_back();
+        held_.insert(0, kept);
+    }
+
     /// Moves out everything that has arrived and not been read.
     [[nodiscard]] bytearray take_all() {
         take_back();
