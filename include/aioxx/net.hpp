@@ -14,6 +14,7 @@
 #include <aioxx/net/multicast.hpp>
 #include <aioxx/net/pipes.hpp>
 #include <aioxx/net/resolver.hpp>
+#include <aioxx/net/sendfile.hpp>
 #include <aioxx/net/server.hpp>
 #include <aioxx/net/sock_ops.hpp>
 #include <aioxx/net/socket_options.hpp>

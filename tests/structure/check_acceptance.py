@@ -83,10 +83,7 @@ REASONS: Dict[str, str] = {
 }
 
 # What waits for a feature; a key may be a range (TL001-TL021).
-SENDFILE = "sendfile"
 OPEN: Dict[str, str] = {
-    "BE055": SENDFILE,
-    "SF001-SF003": SENDFILE,
     "MI003": "a fork() inside of a running loop",
     "T19": "a terminal that is read on after Ctrl-D",
 }

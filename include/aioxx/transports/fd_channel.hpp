@@ -19,6 +19,9 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#if defined(__linux__)
+#include <sys/sendfile.h>
+#endif
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -144,6 +147,17 @@ public:
         if (count < 0) return detail::failed_transfer(errno);
         return {static_cast<std::size_t>(count), {}, transfer::rest::unknown};
     }
+
+#if defined(__linux__)
+    [[nodiscard]] bool sends_files() const noexcept override { return true; }
+    transfer send_file(int file, std::uint64_t offset, std::size_t most) noexcept override {
+        detail::ignore_broken_pipe_signal();  // no flag prevents it here either
+        auto at = static_cast<off_t>(offset);
+        const ssize_t count = detail::uninterrupted([&] { return ::sendfile(fd(), file, &at, most); });
+        if (count < 0) return detail::failed_transfer(errno);
+        return {static_cast<std::size_t>(count), {}, transfer::rest::unknown};
+    }
+#endif
 
     void shutdown_send() noexcept override { ::shutdown(fd(), SHUT_WR); }
 

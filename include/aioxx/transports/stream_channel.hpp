@@ -6,6 +6,7 @@
 // the write queue and the flow control are written once, in stream_transport.hpp.
 
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <span>
@@ -63,6 +64,14 @@ public:
     /// Bytes that send has taken and that have not left yet, in a layer that keeps some. They leave with the next send,
     /// which may be one without pieces.
     [[nodiscard]] virtual std::size_t pending() const noexcept { return 0; }
+
+    /// Whether send_file works.
+    [[nodiscard]] virtual bool sends_files() const noexcept { return false; }
+    /// Sends bytes of a file without taking them through the program, as much as fits; 0 without an error is the end of
+    /// the file. Parameters: `offset` in the file; `most` bytes.
+    virtual transfer send_file(int, std::uint64_t, std::size_t) noexcept {
+        return {0, std::make_error_code(std::errc::operation_not_supported), transfer::rest::nothing};
+    }
 
     /// Asks for one on_readable, which may come without a reason. Requires: none is outstanding.
     virtual void await_readable() = 0;

@@ -20,7 +20,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <system_error>
@@ -77,15 +79,33 @@ public:
     void insert_layer(function<std::unique_ptr<stream_channel>(std::unique_ptr<stream_channel>&&)> make,
                       function<void(std::exception_ptr)> opened);
 
-    /// Runs a function once, when all that was written has been passed on; at once when nothing is queued. Replaces a
-    /// former one. It is forgotten when the connection ends.
+    /// Runs a function once, when all that was written has been passed on, or the connection is lost; at once when
+    /// nothing is queued. Replaces a former one.
     void when_sent(function<void()> callback) {
-        if (all_sent()) return callback();
+        if (is_drained()) return callback();
         sent_ = std::move(callback);
     }
 
     /// Runs a function after connection_lost has returned and the channel is closed (a server counts with it).
     void set_detached_callback(function<void()> callback) { detached_ = std::move(callback); }
+
+    /// Whether send_file works, or has to be replaced by reading the file and writing.
+    [[nodiscard]] bool sends_files() const noexcept { return !has_ended() && channel_->sends_files(); }
+
+    /// Sends a part of a file, after what was written before and before what is written later. Meanwhile writing throws.
+    ///
+    /// Parameters: `count` bytes; none goes on to the end of the file. `done` is given how many were sent, and null or
+    /// the reason for which there are no more: a broken_error when the system cannot send the file, which leaves the
+    /// connection as it is, or that of the loss.
+    /// Errors: closed_error; invalid_state_error while another file is sent, after write_eof and before connection_made.
+    /// Lifetime: the file stays open until `done` was called or cancel_file has returned.
+    void send_file(int file, std::uint64_t offset, std::optional<std::uint64_t> count,
+                   function<void(std::uint64_t, std::exception_ptr)> done);
+    /// Stops it. Returns: how many bytes of the file have been sent; `done` is not called.
+    std::uint64_t cancel_file() noexcept {
+        const auto stopped = std::exchange(file_, nullptr);
+        return stopped ? stopped->sent : 0;
+    }
 
     [[nodiscard]] event_loop& loop() const noexcept { return loop_; }
     [[nodiscard]] std::string describe() const override { return channel_->describe(); }
@@ -130,6 +150,15 @@ public:
 private:
     enum class state : std::uint8_t { open, closing, lost, dead };
 
+    // A file on its way.
+    struct outgoing_file {
+        int fd;
+        std::uint64_t offset;
+        std::uint64_t left;
+        std::uint64_t sent = 0;
+        function<void(std::uint64_t, std::exception_ptr)> done;
+    };
+
     // Below it, copying into the queue is cheaper than a system call of its own.
     static constexpr std::size_t try_at_once_size = 8 * 1024;
     // After so many full buffers from one connection the others have their turn.
@@ -162,7 +191,8 @@ private:
     }
     [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
     [[nodiscard]] bool has_ended() const noexcept { return state_ == state::lost || state_ == state::dead; }
-    [[nodiscard]] bool all_sent() const noexcept { return queue_.empty() && channel_->pending() == 0; }
+    [[nodiscard]] bool is_drained() const noexcept { return queue_.empty() && channel_->pending() == 0; }
+    [[nodiscard]] bool all_sent() const noexcept { return is_drained() && !file_; }
 
     void start_opening();
     void open_channel();
@@ -192,6 +222,9 @@ private:
     std::size_t try_send(std::span<const bytes_view> pieces);
     void after_write();
     void flush() override;
+    void continue_file();
+    void send_from_file();
+    void end_file(std::exception_ptr reason);
     void send_queue();
     void on_writable() override;
     void report_flow(flow_control::transition change);
@@ -216,6 +249,7 @@ private:
 
     gather_list queue_;
     flow_control flow_;
+    std::unique_ptr<outgoing_file> file_;
     std::unique_ptr<bytearray> held_back_;  // written while a layer waits for the queue to run empty
     std::exception_ptr loss_reason_;
     std::uint64_t dropped_ = 0;
@@ -333,7 +367,12 @@ inline void stream_transport::lose(std::exception_ptr exception) noexcept {
     state_ = state::lost;
     loss_reason_ = std::move(exception);
     queue_.clear();
-    sent_ = nullptr;
+    if (file_) {
+        std::exception_ptr reason = loss_reason_;
+        if (!reason) reason = std::make_exception_ptr(closed_error("sendfile: the connection was closed"));
+        loop_.guarded([&] { end_file(std::move(reason)); }, "exception in a callback of sendfile");
+    }
+    if (auto called = std::exchange(sent_, nullptr)) loop_.guarded([&] { called(); }, "exception in a callback");
     if (self_) loop_.schedule(loss_);
 }
 
@@ -473,6 +512,7 @@ inline bool stream_transport::accepts_writes() {
         return false;
     }
     if (eof_requested_) throw invalid_state_error("write: write_eof was called before");
+    if (file_) [[unlikely]] throw invalid_state_error("write: a file is being sent");
     return true;
 }
 
@@ -559,6 +599,7 @@ inline void stream_transport::on_writable() {
     if (opening_) return open_channel();
     write_armed_ = false;
     const auto held = self_;
+    if (file_ && is_drained()) send_from_file();
     send_queue();
 }
 
@@ -572,14 +613,58 @@ inline void stream_transport::send_queue() {
     if (queue_.empty() && !write_armed_ && channel_->pending() != 0) try_send({});
     if (has_ended()) return;
     report_flow(flow_.shrank(get_write_buffer_size()));
-    if (has_ended() || !all_sent()) return;
+    if (has_ended() || !is_drained()) return;
     if (auto called = std::exchange(sent_, nullptr)) called();
+    if (has_ended() || !all_sent()) return;
     if (state_ == state::closing) {
         finish_channel();
     } else if (eof_requested_ && !eof_sent_ && is_open()) {
         eof_sent_ = true;
         channel_->shutdown_send();
     }
+}
+
+inline void stream_transport::send_file(int file, std::uint64_t offset, std::optional<std::uint64_t> count,
+                                         function<void(std::uint64_t, std::exception_ptr)> done) {
+    if (state_ != state::open) throw closed_error("sendfile: the connection is closed");
+    if (!made_ || opening_ || layering_) throw invalid_state_error("sendfile: the connection is not ready yet");
+    if (eof_requested_) throw invalid_state_error("sendfile: write_eof was called before");
+    if (file_) throw invalid_state_error("sendfile: another file is being sent");
+    file_ = std::make_unique<outgoing_file>(
+        outgoing_file{file, offset, count.value_or(std::numeric_limits<std::uint64_t>::max()), 0, std::move(done)});
+    when_sent([this] { continue_file(); });
+}
+
+inline void stream_transport::continue_file() {
+    loop_.call_soon([this, held = self_] {
+        if (file_ && !write_armed_) on_writable();
+    });
+}
+
+// Requires: nothing is queued.
+inline void stream_transport::send_from_file() {
+    constexpr std::uint64_t at_once = 1024 * 1024;
+    constexpr int sends_per_turn = 8;
+    for (int turn = 0; file_; ++turn) {
+        if (file_->left == 0) return end_file(nullptr);
+        if (turn == sends_per_turn) return continue_file();
+        const auto most = static_cast<std::size_t>(std::min(file_->left, at_once));
+        const transfer sent = channel_->send_file(file_->fd, file_->offset, most);
+        if (sent.would_block()) {
+            write_armed_ = true;
+            return channel_->await_writable();
+        }
+        if (sent.error) return end_file(channel_->failure_of(sent, "sendfile"));
+        if (sent.count == 0) return end_file(nullptr);
+        file_->offset += sent.count;
+        file_->left -= sent.count;
+        file_->sent += sent.count;
+    }
+}
+
+inline void stream_transport::end_file(std::exception_ptr reason) {
+    const auto ended = std::exchange(file_, nullptr);
+    ended->done(ended->sent, std::move(reason));
 }
 
 inline void stream_transport::write_eof() {
