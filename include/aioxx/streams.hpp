@@ -10,5 +10,6 @@
 #include <aioxx/streams/reader.hpp>
 #include <aioxx/streams/receive_buffer.hpp>
 #include <aioxx/streams/start_server.hpp>
+#include <aioxx/streams/stdio.hpp>
 #include <aioxx/streams/stream_protocol.hpp>
 #include <aioxx/streams/writer.hpp>

@@ -8,6 +8,7 @@
 #include <aioxx/transports/child.hpp>
 #include <aioxx/transports/datagram.hpp>
 #include <aioxx/transports/fd_channel.hpp>
+#include <aioxx/transports/file_channel.hpp>
 #include <aioxx/transports/memory.hpp>
 #include <aioxx/transports/process.hpp>
 #include <aioxx/transports/spawn.hpp>

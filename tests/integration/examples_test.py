@@ -71,10 +71,10 @@ def make_certificate(folder):
     return [certificate, key, certificate]
 
 
-def problem_of(program, expected, arguments=()):
-    """What is wrong with a program; None when nothing is."""
+def problem_of(program, expected, arguments=(), given=""):
+    """What is wrong with a program, whose standard input is a pipe; None when nothing is."""
     try:
-        ended = subprocess.run([program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+        ended = subprocess.run([program, *arguments], input=given, capture_output=True, text=True, timeout=PATIENCE)
     except subprocess.TimeoutExpired as late:
         return f"has not ended after {PATIENCE} s; it printed {late.stdout!r}"
     if ended.returncode != 0 or ended.stderr:
@@ -92,6 +92,9 @@ def main():
         problem = problem_of(pathlib.Path(sys.argv[1]) / name, expected)
         print(f"{name}: {problem or 'ok'}", flush=True)
         failed += problem is not None
+    problem = problem_of(pathlib.Path(sys.argv[1]) / "stdin_to_stdout", "1: one\n2: two\n", given="one\ntwo\n")
+    print(f"stdin_to_stdout: {problem or 'ok'}", flush=True)
+    failed += problem is not None
     secure = pathlib.Path(sys.argv[1]) / "tls_echo"
     if secure.exists():  # left out without OpenSSL
         with tempfile.TemporaryDirectory() as folder:

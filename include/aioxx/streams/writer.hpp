@@ -5,6 +5,7 @@
 // send() is the form to use: it writes and applies back-pressure in one step. write() and drain() are asyncio's.
 
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <span>
 #include <utility>
@@ -91,6 +92,9 @@ public:
     ///
     /// Errors: none; drain and send tell the reason of a loss. Cancellation: safe.
     [[nodiscard]] event::awaiter wait_closed() const { return gate().wait_closed(); }
+
+    /// The error that the connection was lost with; null while it stands and after a clean end.
+    [[nodiscard]] std::exception_ptr exception() const noexcept { return gate().reason(); }
 
     /// Gives the connection to another protocol: an upgrade of the spoken language. The stream is over.
     ///

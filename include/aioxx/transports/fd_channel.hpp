@@ -127,7 +127,7 @@ public:
     transfer receive(std::span<std::byte> buffer) noexcept override {
         if (announces_rest_) return receive_with_rest(buffer);
         const ssize_t count =
-            detail::uninterrupted([&] { return ::recv(fd(), buffer.data(), buffer.size(), 0); });
+            detail::uninterrupted([&] { return ::recv(fd(), buffer.data(), buffer.size(), MSG_DONTWAIT); });
         if (count < 0) return detail::failed_transfer(errno);
         return {static_cast<std::size_t>(count), {}, transfer::rest::unknown};
     }
@@ -136,13 +136,13 @@ public:
         ssize_t count = 0;
         if (pieces.size() == 1) {
             const bytes_view only = pieces.front();
-            count = detail::uninterrupted([&] { return ::send(fd(), only.data(), only.size(), MSG_NOSIGNAL); });
+            count = detail::uninterrupted([&] { return ::send(fd(), only.data(), only.size(), send_flags); });
         } else {
             std::array<iovec, 64> vectors;
             msghdr message{};
             message.msg_iov = vectors.data();
             message.msg_iovlen = detail::to_iovecs(pieces, vectors);
-            count = detail::uninterrupted([&] { return ::sendmsg(fd(), &message, MSG_NOSIGNAL); });
+            count = detail::uninterrupted([&] { return ::sendmsg(fd(), &message, send_flags); });
         }
         if (count < 0) return detail::failed_transfer(errno);
         return {static_cast<std::size_t>(count), {}, transfer::rest::unknown};
@@ -174,6 +174,9 @@ public:
     }
 
 private:
+    // A socket that is shared with other processes may have to stay blocking for them.
+    static constexpr int send_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+
     [[nodiscard]] bool is_tcp() const noexcept {
         return local_ && (local_->family() == AF_INET || local_->family() == AF_INET6);
     }
@@ -201,7 +204,7 @@ private:
         message.msg_iovlen = 1;
         message.msg_control = control;
         message.msg_controllen = sizeof control;
-        const ssize_t count = detail::uninterrupted([&] { return ::recvmsg(fd(), &message, 0); });
+        const ssize_t count = detail::uninterrupted([&] { return ::recvmsg(fd(), &message, MSG_DONTWAIT); });
         if (count < 0) return detail::failed_transfer(errno);
         transfer done{static_cast<std::size_t>(count), {}, transfer::rest::unknown};
         const cmsghdr* header = CMSG_FIRSTHDR(&message);

@@ -61,8 +61,8 @@ public:
     virtual transfer receive(std::span<std::byte> buffer) noexcept = 0;
     /// Sends from the pieces in order, as much as fits. Never blocks.
     virtual transfer send(std::span<const bytes_view> pieces) noexcept = 0;
-    /// Bytes that send has taken and that have not left yet, in a layer that keeps some. They leave with the next send,
-    /// which may be one without pieces.
+    /// Bytes that send has taken and that have not left yet, in a channel that keeps some. They leave with the next send,
+    /// which may be one without pieces; when they cannot leave any more they still count, and that send says why.
     [[nodiscard]] virtual std::size_t pending() const noexcept { return 0; }
 
     /// Whether send_file works.
