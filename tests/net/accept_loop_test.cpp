@@ -17,16 +17,13 @@
 
 #include "support/catch.hpp"
 #include "support/descriptors.hpp"
+#include "support/run_bounded.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
+using support::run_bounded;
 
 namespace {
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
-}
 
 // An accept loop and clients that connect without one.
 struct accepting {

@@ -13,6 +13,7 @@
 
 #include "support/catch.hpp"
 #include "support/descriptors.hpp"
+#include "support/run_bounded.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace aioxx;
@@ -20,13 +21,9 @@ using namespace std::chrono_literals;
 using support::bound_socket;
 using support::open_descriptors;
 using testing::recording_protocol;
+using support::run_bounded;
 
 namespace {
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
-}
 
 // An address that never answers: its listener's queue is full.
 struct silent_address {

@@ -16,18 +16,15 @@
 
 #include "support/catch.hpp"
 #include "support/descriptors.hpp"
+#include "support/run_bounded.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
 using testing::datagram_observer;
+using support::run_bounded;
 
 namespace {
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
-}
 
 auto observers() {
     return [] { return std::make_shared<datagram_observer>(); };

@@ -14,16 +14,13 @@
 #include <aioxx/tasks/wait_for.hpp>
 
 #include "support/catch.hpp"
+#include "support/run_bounded.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
+using support::run_bounded;
 
 namespace {
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
-}
 
 struct pipe_ends {
     pipe_ends() {

@@ -15,18 +15,15 @@
 
 #include "support/catch.hpp"
 #include "support/descriptors.hpp"
+#include "support/run_bounded.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
 using testing::recording_protocol;
+using support::run_bounded;
 
 namespace {
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
-}
 
 auto make_recorder() {
     return [] { return std::make_shared<recording_protocol>(); };

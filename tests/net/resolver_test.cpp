@@ -16,18 +16,11 @@
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
+#include "support/run_bounded.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
-
-namespace {
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
-}
-
-}  // namespace
+using support::run_bounded;
 
 TEST_CASE("a numeric address needs no look-up", "[net][BE001]") {
     testing::test_loop loop;

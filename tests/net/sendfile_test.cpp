@@ -22,18 +22,15 @@
 #include <aioxx/transports/memory.hpp>
 
 #include "support/catch.hpp"
+#include "support/run_bounded.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
 using testing::observer;
+using support::run_bounded;
 
 namespace {
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
-}
 
 // Long enough for everything that does not wait for the peer.
 coro<> some_turns() {

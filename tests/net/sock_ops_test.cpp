@@ -21,17 +21,14 @@
 
 #include "support/catch.hpp"
 #include "support/descriptors.hpp"
+#include "support/run_bounded.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
+using support::run_bounded;
 
 namespace {
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
-}
 
 unique_fd new_socket(int family, int type) { return unique_fd(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)); }
 

@@ -21,18 +21,15 @@
 #include "support/catch.hpp"
 #include "support/certificates.hpp"
 #include "support/descriptors.hpp"
+#include "support/run_bounded.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
 using testing::observer;
+using support::run_bounded;
 
 namespace {
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
-}
 
 tls::connection_options named(const std::string& host = "localhost") {
     tls::connection_options options;

@@ -22,6 +22,7 @@
 
 #include "support/catch.hpp"
 #include "support/processes.hpp"
+#include "support/run_bounded.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace aioxx;
@@ -29,6 +30,7 @@ using namespace std::chrono_literals;
 using support::has_no_children;
 using support::open_descriptors;
 using support::sh;
+using support::run_bounded;
 
 namespace {
 
@@ -51,11 +53,6 @@ coro<std::string> output_of(coro<process> creating) {
     const process child = co_await std::move(creating);
     const process_output collected = co_await child.communicate();
     co_return std::string(collected.out.str());
-}
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
 }
 
 // Runs a coroutine and cancels it after a number of the loop's rounds. Returns: whether that was in time.

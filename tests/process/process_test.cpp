@@ -23,21 +23,18 @@
 
 #include "support/catch.hpp"
 #include "support/processes.hpp"
+#include "support/run_bounded.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
 using support::has_no_children;
 using support::open_descriptors;
+using support::run_bounded;
 
 namespace {
 
 coro<process> shell(std::string command, process_options options = {}) {
     return create_subprocess_shell(std::move(command), std::move(options));
-}
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
 }
 
 // Lets the loop run until every child has been waited for.

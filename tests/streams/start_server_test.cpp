@@ -13,17 +13,14 @@
 #include <aioxx/tasks/wait_for.hpp>
 
 #include "support/catch.hpp"
+#include "support/run_bounded.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
+using support::run_bounded;
 
 namespace {
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
-}
 
 coro<> greet(stream_reader reader, stream_writer writer) {
     const bytearray name = co_await reader.readline();

@@ -16,17 +16,14 @@
 #include <aioxx/tasks/wait_for.hpp>
 
 #include "support/catch.hpp"
+#include "support/run_bounded.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
+using support::run_bounded;
 
 namespace {
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
-}
 
 // Puts something in the place of a standard descriptor for a while.
 class replaced {

@@ -17,17 +17,14 @@
 
 #include "support/catch.hpp"
 #include "support/certificates.hpp"
+#include "support/run_bounded.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
+using support::run_bounded;
 
 namespace {
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
-}
 
 coro<> echo_lines(stream_reader reader, stream_writer writer) {
     for (;;) {

@@ -27,6 +27,7 @@
 
 #include "support/catch.hpp"
 #include "support/processes.hpp"
+#include "support/run_bounded.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
@@ -34,6 +35,7 @@ using support::has_no_children;
 using support::open_descriptors;
 using support::read_to_end;
 using support::sh;
+using support::run_bounded;
 
 namespace {
 
@@ -67,11 +69,6 @@ watched_child watch(const std::string& command, bool zombie = false) {
 coro<int> end_of(const watched_child& watched) {
     co_await wait_for(watched.ended, 20s);
     co_return watched.running->returncode().value();
-}
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
 }
 
 }  // namespace

@@ -19,17 +19,14 @@
 #include <aioxx/testing/check_datagram.hpp>
 
 #include "support/catch.hpp"
+#include "support/run_bounded.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
 using testing::datagram_observer;
+using support::run_bounded;
 
 namespace {
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
-}
 
 // A transport over one end of a pair of Unix sockets; the other end is read by hand.
 struct half_pair {

@@ -18,18 +18,15 @@
 #include <aioxx/transports/stream_transport.hpp>
 
 #include "support/catch.hpp"
+#include "support/run_bounded.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
 using testing::observer;
+using support::run_bounded;
 
 namespace {
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
-}
 
 std::shared_ptr<stream_transport> start(const std::string& path, int flags, pipe_end end,
                                         std::shared_ptr<observer> served) {

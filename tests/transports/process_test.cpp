@@ -26,12 +26,14 @@
 
 #include "support/catch.hpp"
 #include "support/processes.hpp"
+#include "support/run_bounded.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
 using support::has_no_children;
 using support::open_descriptors;
 using support::sh;
+using support::run_bounded;
 
 namespace {
 
@@ -136,11 +138,6 @@ public:
 private:
     event_loop& loop_;
 };
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
-}
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 
 #include "support/catch.hpp"
 #include "support/descriptors.hpp"
+#include "support/run_bounded.hpp"
 #include "websocket/proto/wire.hpp"
 
 using namespace aioxx;
@@ -20,15 +21,11 @@ using websocket::close_code;
 using websocket::message;
 using websocket::opcode;
 using websocket::role;
+using support::run_bounded;
 
 namespace {
 
 using ws_connection = websocket::connection;
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
-}
 
 std::string uri_of(std::uint16_t port) { return "ws://127.0.0.1:" + std::to_string(port) + "/"; }
 

@@ -11,6 +11,7 @@
 #include <aioxx/tasks/sleep.hpp>
 
 #include "support/catch.hpp"
+#include "support/run_bounded.hpp"
 #include "websocket/proto/wire.hpp"
 
 using namespace aioxx;
@@ -20,15 +21,11 @@ using websocket::message;
 using websocket::opcode;
 using websocket::role;
 using websocket::serve_options;
+using support::run_bounded;
 
 namespace {
 
 using ws_connection = websocket::connection;
-
-template <class T>
-T run_bounded(coro<T> main) {
-    return run(wait_for(std::move(main), 20s));
-}
 
 coro<> echo(ws_connection with) {
     while (auto received = co_await with.next()) {

@@ -248,19 +248,24 @@ inline void require_socket_type(int fd, int type, const char* expected) {
     }
 }
 
+// A callback that ends a future: with the exception that it is given, or without one.
+inline auto settling(future<> outcome) {
+    return [outcome = std::move(outcome)](std::exception_ptr failure) {
+        if (outcome.done()) return;
+        if (failure) {
+            outcome.set_exception(std::move(failure));
+        } else {
+            outcome.set_result();
+        }
+    };
+}
+
 // Joins a protocol to a channel and returns when connection_made has been called.
 template <class Protocol>
 coro<connection<Protocol>> establish(std::unique_ptr<stream_channel> channel, std::shared_ptr<Protocol> served) {
     auto made = std::make_shared<stream_transport>(get_running_loop(), std::move(channel), served);
     future<> connected = create_future();
-    made->start([connected](std::exception_ptr failure) {
-        if (connected.done()) return;
-        if (failure) {
-            connected.set_exception(std::move(failure));
-        } else {
-            connected.set_result();
-        }
-    });
+    made->start(settling(connected));
     try {
         co_await connected;
     } catch (...) {  // a cancellation: the connection ends with it

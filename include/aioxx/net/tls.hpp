@@ -164,14 +164,7 @@ inline coro<> start_tls(std::shared_ptr<transport> connection, tls::context cont
             return std::make_unique<tls_channel>(get_running_loop(), std::move(plain), std::move(context),
                                                  std::move(secure), std::move(received));
         },
-        [ready](std::exception_ptr failure) {
-            if (ready.done()) return;
-            if (failure) {
-                ready.set_exception(std::move(failure));
-            } else {
-                ready.set_result();
-            }
-        });
+        detail::settling(ready));
     try {
         co_await ready;
     } catch (...) {  // a cancellation, or the connection is lost already
