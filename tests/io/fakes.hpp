@@ -69,6 +69,7 @@ public:
     write_buffer_limits get_write_buffer_limits() const noexcept override { return {}; }
     std::size_t get_write_buffer_size() const noexcept override { return 0; }
     std::uint64_t dropped_writes() const noexcept override { return 0; }
+    datagram_statistics statistics() const noexcept override { return {}; }
 };
 
 class fake_subprocess_transport : public fake_base<subprocess_transport> {
