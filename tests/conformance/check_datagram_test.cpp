@@ -26,11 +26,14 @@ coro<datagram_pair> pair_on(endpoint for_a, endpoint for_b, std::shared_ptr<data
                             std::shared_ptr<datagram_protocol> b) {
     datagram_options far;
     far.local_address = for_b;
-    auto second = co_await create_datagram_endpoint([b] { return b; }, far);
+    // Named, not written inside of the co_await expression: g++ 12 destroys their captures twice there.
+    auto hand_out_a = [a] { return a; };
+    auto hand_out_b = [b] { return b; };
+    auto second = co_await create_datagram_endpoint(hand_out_b, far);
     datagram_options near;
     near.local_address = for_a;
     near.remote_address = second.transport->get_extra_info(extra_info::sockname);
-    auto first = co_await create_datagram_endpoint([a] { return a; }, near);
+    auto first = co_await create_datagram_endpoint(hand_out_a, near);
     co_return datagram_pair{first.transport, second.transport};
 }
 

@@ -20,6 +20,7 @@
 #include <aioxx/transports/stream_transport.hpp>
 
 #include "support/catch.hpp"
+#include "support/descriptors.hpp"
 
 using namespace aioxx;
 using testing::transport_law;
@@ -71,12 +72,13 @@ auto handing_out(std::shared_ptr<base_protocol> protocol, future<> made) {
     };
 }
 
-coro<transport_pair> tcp_pair(std::shared_ptr<base_protocol> for_a, std::shared_ptr<base_protocol> for_b) {
+coro<transport_pair> tcp_pair(std::string host, std::shared_ptr<base_protocol> for_a,
+                              std::shared_ptr<base_protocol> for_b) {
     const future<> accepted = create_future();
     auto* observer = dynamic_cast<testing::observer*>(for_b.get());
-    server listening = co_await create_server(handing_out(std::move(for_b), accepted), "127.0.0.1", 0);
+    server listening = co_await create_server(handing_out(std::move(for_b), accepted), host, 0);
     auto hand_out = [for_a] { return for_a; };
-    auto client = co_await create_connection(hand_out, "127.0.0.1", listening.port());
+    auto client = co_await create_connection(hand_out, host, listening.port());
     co_await accepted;
     co_await observer->until([&] { return observer->count("connection_made") == 1; });
     listening.close();
@@ -110,7 +112,21 @@ TEST_CASE("a memory link obeys the laws of transports in virtual time", "[confor
 
 TEST_CASE("a memory link obeys the laws of transports on Asio", "[conformance]") { check_real(memory_pair); }
 
-TEST_CASE("TCP obeys the laws of transports", "[conformance]") { check_real(tcp_pair); }
+TEST_CASE("TCP over IPv4 obeys the laws of transports", "[conformance]") {
+    check_real([](std::shared_ptr<base_protocol> a, std::shared_ptr<base_protocol> b) {
+        return tcp_pair("127.0.0.1", std::move(a), std::move(b));
+    });
+}
+
+TEST_CASE("TCP over IPv6 obeys the laws of transports", "[conformance]") {
+    if (!support::has_ipv6()) {
+        WARN("this machine has no IPv6");
+        return;
+    }
+    check_real([](std::shared_ptr<base_protocol> a, std::shared_ptr<base_protocol> b) {
+        return tcp_pair("::1", std::move(a), std::move(b));
+    });
+}
 
 TEST_CASE("a Unix socket obeys the laws of transports", "[conformance]") { check_real(unix_pair); }
 
