@@ -16,6 +16,8 @@
 
 #include <aioxx/base/config.hpp>
 #include <aioxx/tasks/sleep.hpp>
+#include <aioxx/transports/memory.hpp>
+#include <aioxx/core/coroutine.hpp>
 #include <aioxx/testing/recording_protocol.hpp>
 #include <aioxx/testing/test_loop.hpp>
 
@@ -682,4 +684,48 @@ TEST_CASE("a byte transport refuses a protocol of another kind", "[transports]")
     };
     CHECK_THROWS_AS(make(std::make_shared<other>()), std::invalid_argument);
     CHECK_THROWS_AS(make(nullptr), std::invalid_argument);
+}
+
+TEST_CASE("a transport counts what it does: bytes, calls, pauses and their time", "[transports]") {
+    test_loop loop;
+    loop.run([]() -> coro<> {
+        event_loop& running = get_running_loop();
+        auto [a, b] = make_memory_channels(running, 1000);
+        const auto near = std::make_shared<recording_protocol>();
+        const auto far = std::make_shared<recording_protocol>();
+        auto sender = std::make_shared<stream_transport>(running, std::move(a), near);
+        auto receiver = std::make_shared<stream_transport>(running, std::move(b), far);
+        sender->start();
+        receiver->start();
+        co_await sleep(1s);
+        for (int count = 0; count < 5; ++count) sender->write("12345");
+        co_await sleep(1s);
+        transport_statistics sent = *sender->get_extra_info(extra_info::statistics);
+        CHECK(sent.writes == 5);
+        CHECK(sent.sends == 1);  // corked
+        CHECK(sent.bytes_sent == 25);
+        CHECK(sent.most_queued == 25);
+        CHECK(sent.queued == 0);
+        CHECK(sent.pauses == 0);
+        const transport_statistics received = *receiver->get_extra_info(extra_info::statistics);
+        CHECK(received.bytes_received == 25);
+        CHECK(received.receives == 1);
+        CHECK(received.writes == 0);
+
+        receiver->pause_reading();
+        sender->write(std::string(100'000, 'x'));
+        co_await sleep(3s);
+        sent = *sender->get_extra_info(extra_info::statistics);
+        CHECK(sent.pauses == 1);
+        CHECK(sent.paused == 3s);
+        CHECK(sent.queued == sent.most_queued);
+        receiver->resume_reading();
+        co_await sleep(1s);
+        sent = *sender->get_extra_info(extra_info::statistics);
+        CHECK(sent.paused == 3s);
+        CHECK(sent.bytes_sent == 100'025);
+        sender->abort();
+        receiver->abort();
+        co_await sleep(1s);
+    }());
 }

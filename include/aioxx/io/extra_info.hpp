@@ -12,6 +12,9 @@
 //         return query.answer(greeting, greeting_) || below_->query_extra_info(query);
 //     }
 
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <utility>
 
@@ -77,6 +80,19 @@ struct peer_credentials {
     gid_t gid;
 };
 
+/// What a byte transport has done so far.
+struct transport_statistics {
+    std::uint64_t bytes_received = 0;
+    std::uint64_t receives = 0;  ///< attempts that gave bytes
+    std::uint64_t bytes_sent = 0;
+    std::uint64_t sends = 0;   ///< attempts that the medium took bytes from; `writes / sends` is what corking has saved
+    std::uint64_t writes = 0;  ///< calls of write and writelines with bytes in them
+    std::uint64_t pauses = 0;  ///< calls of pause_writing
+    std::size_t queued = 0;    ///< bytes that wait to be sent
+    std::size_t most_queued = 0;
+    std::chrono::nanoseconds paused{};  ///< between pause_writing and resume_writing, the present pause included
+};
+
 /// The facts that the library's transports know. asyncio's names where it has one.
 namespace extra_info {
 
@@ -90,6 +106,8 @@ inline constexpr extra_info_key<transport_socket> socket{"socket"};
 inline constexpr extra_info_key<int> pipe{"pipe"};
 /// The process id of a child process. Asyncio: the Popen object.
 inline constexpr extra_info_key<int> subprocess{"subprocess"};
+/// Counts of a byte transport. Asyncio: has none.
+inline constexpr extra_info_key<transport_statistics> statistics{"statistics"};
 /// Who the peer is (Unix sockets). Asyncio: to be had through the socket only.
 inline constexpr extra_info_key<peer_credentials> credentials{"credentials"};
 

@@ -113,7 +113,7 @@ public:
     // ---- base_transport ----
 
     [[nodiscard]] bool query_extra_info(extra_info_query& query) const override {
-        return channel_->query_extra_info(query);
+        return query.answer(extra_info::statistics, statistics()) || channel_->query_extra_info(query);
     }
     [[nodiscard]] bool is_closing() const noexcept override { return state_ != state::open; }
     void close() override;
@@ -229,8 +229,13 @@ private:
     void on_writable() override;
     void report_flow(flow_control::transition change);
     void report_growth() {
-        if (is_open()) report_flow(flow_.grew(get_write_buffer_size()));
+        if (!is_open()) return;
+        const std::size_t size = get_write_buffer_size();
+        counts_.most_queued = std::max(counts_.most_queued, size);
+        report_flow(flow_.grew(size));
     }
+
+    [[nodiscard]] transport_statistics statistics() const;
 
     // ---- ending ----
     void fail(std::exception_ptr exception, const char* callback);
@@ -253,6 +258,8 @@ private:
     std::unique_ptr<bytearray> held_back_;  // written while a layer waits for the queue to run empty
     std::exception_ptr loss_reason_;
     std::uint64_t dropped_ = 0;
+    transport_statistics counts_;
+    time_point paused_since_{};
     function<void(std::exception_ptr)> opened_;
     function<void()> sent_;
     function<void()> detached_;
@@ -468,6 +475,8 @@ inline bool stream_transport::receive_once() {
         end_of_stream();
         return false;
     }
+    ++counts_.receives;
+    counts_.bytes_received += received.count;
     if (received.left != transfer::rest::unknown) arm_reading();
     verify_ = received.left == transfer::rest::unlikely;
     if (!deliver(bytes_view(into.data(), received.count))) return false;
@@ -520,6 +529,7 @@ inline void stream_transport::write_pieces(std::span<const bytes_view> pieces) {
     std::size_t total = 0;
     for (const bytes_view& piece : pieces) total += piece.size();
     if (!accepts_writes() || total == 0) return;
+    ++counts_.writes;
     if (layering_) [[unlikely]] return hold_back(pieces);
     std::size_t taken = 0;
     if (total >= try_at_once_size && queue_.empty() && !write_armed_ && made_) {
@@ -537,6 +547,7 @@ inline void stream_transport::write_pieces(std::span<const bytes_view> pieces) {
 inline void stream_transport::write(bytearray&& data) {
     if (data.size() < try_at_once_size || layering_) return write(bytes_view(data));
     if (!accepts_writes()) return;
+    ++counts_.writes;
     if (queue_.empty() && !write_armed_ && made_) {
         const bytes_view whole(data);
         const std::size_t taken = try_send(std::span<const bytes_view>(&whole, 1));
@@ -571,7 +582,11 @@ inline std::size_t stream_transport::try_send(std::span<const bytes_view> pieces
         for (const bytes_view& piece : some) offered += piece.size();
         const transfer sent = channel_->send(some);
         total += sent.count;
-        if (sent.count != 0) verify_ = false;
+        if (sent.count != 0) {
+            verify_ = false;
+            ++counts_.sends;
+            counts_.bytes_sent += sent.count;
+        }
         if (sent.would_block() || (!sent.error && (sent.count < offered || channel_->pending() != 0))) {
             write_armed_ = true;
             channel_->await_writable();
@@ -659,6 +674,8 @@ inline void stream_transport::send_from_file() {
         file_->offset += sent.count;
         file_->left -= sent.count;
         file_->sent += sent.count;
+        ++counts_.sends;
+        counts_.bytes_sent += sent.count;
     }
 }
 
@@ -677,6 +694,13 @@ inline void stream_transport::write_eof() {
     if (!write_armed_) loop_.request_flush(*this);
 }
 
+inline transport_statistics stream_transport::statistics() const {
+    transport_statistics now = counts_;
+    now.queued = get_write_buffer_size();
+    if (flow_.is_paused() && made_ && !has_ended()) now.paused += loop_.time() - paused_since_;
+    return now;
+}
+
 // The only callbacks that come from within the user's own call. They may write, close or abort.
 inline void stream_transport::report_flow(flow_control::transition change) {
     if (change == flow_control::transition::none || has_ended()) return;
@@ -686,8 +710,11 @@ inline void stream_transport::report_flow(flow_control::transition change) {
     }
     const auto served = protocol_;
     if (change == flow_control::transition::pause) {
+        ++counts_.pauses;
+        paused_since_ = loop_.time();
         loop_.guarded([&] { served->pause_writing(); }, "exception in pause_writing");
     } else {
+        counts_.paused += loop_.time() - paused_since_;
         loop_.guarded([&] { served->resume_writing(); }, "exception in resume_writing");
     }
 }
