@@ -44,7 +44,7 @@ coro<> serve_python() {
 coro<> ask_python() {
     peers::running_server peer = co_await peers::start(peers::script("udp_echo.py"));
     datagram_socket socket = co_await open_datagram_socket("127.0.0.1", peer.port);
-    for (const std::size_t size : {1, 1400, 60000}) {
+    for (const std::size_t size : {std::size_t{1}, std::size_t{1400}, std::size_t{60000}}) {
         const std::string sent(size, 'x');
         co_await socket.send(sent);
         const bytearray echoed = co_await socket.receive();
