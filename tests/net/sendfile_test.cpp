@@ -13,8 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <aioxx/core/asio_backend.hpp>
 #include <aioxx/core/task.hpp>
 #include <aioxx/net/connect.hpp>
+#include <aioxx/tasks/run_until_complete.hpp>
 #include <aioxx/tasks/runner.hpp>
 #include <aioxx/tasks/sleep.hpp>
 #include <aioxx/tasks/wait_for.hpp>
@@ -269,4 +271,56 @@ TEST_CASE("a file goes out over a socket of the program", "[net][SF001][BE055]")
         CHECK(file.position() > 0);
         CHECK(file.position() < 1'000'000);
     }());
+}
+
+TEST_CASE("a transport that is closed while it sends a file ends when that is cancelled", "[net][SF003]") {
+    run_bounded([]() -> coro<> {
+        const open_file file(numbered(20'000'000));
+        connected_pair over(true);
+        co_await sleep(0s);
+        task<std::uint64_t> sending = create_task(sendfile(over.a, file.fd.get()));
+        co_await over.far->until_received(100);
+        over.a->close();
+        sending.cancel();
+        co_await over.near->until_lost();
+        CHECK_FALSE(over.near->reason);
+        CHECK(sending.cancelled());
+        co_await over.far->until_lost();
+        CHECK(over.far->received.size() == static_cast<std::size_t>(file.position()));
+    }());
+}
+
+TEST_CASE("two files that are read and written at once both arrive", "[net]") {
+    run_bounded([]() -> coro<> {
+        const open_file one(numbered(500'000));
+        const open_file other(numbered(300'000));
+        connected_pair over(false);
+        co_await sleep(0s);
+        task<std::uint64_t> first = create_task(sendfile(over.a, one.fd.get()));
+        task<std::uint64_t> second = create_task(sendfile(over.a, other.fd.get()));
+        const std::uint64_t sent = co_await first;
+        const std::uint64_t also = co_await second;
+        CHECK(sent == 500'000);
+        CHECK(also == 300'000);
+        co_await over.far->until_received(800'000);
+        co_await over.end();
+    }());
+}
+
+TEST_CASE("a loop that is closed in the middle of a file leaves nothing behind", "[net]") {
+    const open_file file(numbered(2'000'000));
+    {
+        event_loop loop(std::make_unique<asio_backend>());
+        task<std::uint64_t> sending;
+        run_until_complete(loop, [](const open_file& from, task<std::uint64_t>& out) -> coro<> {
+            connected_pair over(true);
+            co_await sleep(0s);
+            over.b->pause_reading();
+            out = create_task(sendfile(over.a, from.fd.get()));
+            co_await some_turns();
+        }(file, sending));
+        CHECK_FALSE(sending.done());
+        loop.close();
+    }
+    CHECK(file.position() > 0);
 }

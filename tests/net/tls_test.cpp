@@ -3,6 +3,7 @@
 #include <aioxx/net/tls.hpp>
 
 #include <chrono>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -10,6 +11,11 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
+
+#include <asio/ssl/context.hpp>
+
+#include <aioxx/net/sendfile.hpp>
 #include <aioxx/tasks/runner.hpp>
 #include <aioxx/tasks/sleep.hpp>
 #include <aioxx/tasks/wait_for.hpp>
@@ -369,4 +375,71 @@ TEST_CASE("start_tls refuses what it cannot secure, and leaves it as it is", "[n
         CHECK(failures[3].find("closed") != std::string::npos);
     }());
     CHECK(loop.reports().empty());
+}
+
+TEST_CASE("a file goes out over TLS by reading it, and start_tls does not cut into one", "[net][SF002]") {
+    run_bounded([]() -> coro<> {
+        const support::temporary_directory folder;
+        const std::string content(1'000'000, 'x');
+        std::ofstream(folder.path("file")) << content;
+        const unique_fd file(::open(folder.path("file").c_str(), O_RDONLY | O_CLOEXEC));
+        kept_observers served;
+        server listening = co_await create_server(served.factory(), "127.0.0.1", 0, support::server_context());
+        auto client = co_await create_connection(any_observer(), "127.0.0.1", listening.port(), support::client_context());
+        const std::uint64_t sent = co_await sendfile(client.transport, file.get());
+        CHECK(sent == content.size());
+        co_await served.made.back()->until_received(content.size());
+        CHECK(served.made.back()->received == content);
+        client.transport->abort();
+        co_await end(listening);
+
+        server plain = co_await create_server(served.factory(), "127.0.0.1", 0);
+        auto other = co_await create_connection(any_observer(), "127.0.0.1", plain.port());
+        while (plain.connection_count() == 0) co_await sleep(0s);
+        co_await served.made.back()->until([&] { return served.made.back()->count("connection_made") == 1; });
+        served.made.back()->transport().pause_reading();
+        const std::string large(10'000'000, 'y');
+        std::ofstream(folder.path("large")) << large;
+        const unique_fd large_file(::open(folder.path("large").c_str(), O_RDONLY | O_CLOEXEC));
+        task<std::uint64_t> sending = create_task(sendfile(other.transport, large_file.get()));
+        for (int turn = 0; turn < 30; ++turn) co_await sleep(0s);
+        bool refused = false;
+        try {
+            co_await start_tls(other.transport, support::client_context(), named());
+        } catch (const invalid_state_error&) {
+            refused = true;
+        }
+        CHECK(refused);
+        CHECK_FALSE(sending.done());
+        served.made.back()->transport().resume_reading();
+        const std::uint64_t all = co_await sending;
+        CHECK(all == large.size());
+        other.transport->write_eof();
+        bool too_late = false;
+        try {
+            co_await start_tls(other.transport, support::client_context(), named());
+        } catch (const invalid_state_error&) {
+            too_late = true;
+        }
+        CHECK(too_late);
+        other.transport->abort();
+        co_await end(plain);
+    }());
+}
+
+TEST_CASE("a context of asio::ssl is used as it is", "[net]") {
+    run_bounded([]() -> coro<> {
+        asio::ssl::context own(asio::ssl::context::tls_client);
+        own.set_verify_mode(asio::ssl::verify_peer);
+        own.add_certificate_authority(asio::buffer(support::test_authority().certificate()));
+        server listening = co_await create_server(any_observer(), "127.0.0.1", 0, support::server_context());
+        const tls::context adopted = tls::context::adopt(own.native_handle(), tls::role::client);
+        auto client = co_await create_connection(any_observer(), "127.0.0.1", listening.port(), adopted);
+        CHECK(client.transport->get_extra_info(extra_info::peer_certificate)->issuer() == "CN=aioxx test authority");
+        const std::string refused = co_await failure_of<tls::certificate_error>(
+            create_connection(any_observer(), "127.0.0.1", listening.port(), adopted, named("example.org")));
+        CHECK(refused.find("hostname mismatch") != std::string::npos);
+        client.transport->abort();
+        co_await end(listening);
+    }());
 }

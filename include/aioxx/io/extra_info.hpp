@@ -13,6 +13,7 @@
 //     }
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -48,6 +49,16 @@ public:
         if (&key != key_) return false;
         static_cast<std::optional<T>*>(answer_)->emplace(std::forward<Value>(value));
         return true;
+    }
+
+    /// As above, for a value that costs something: `make` is called only when the query is for this key.
+    ///
+    /// Parameters: `make` gives the value, or an optional without one, which leaves the query to others.
+    template <class T, std::invocable Make>
+    bool answer_with(const extra_info_key<T>& key, Make make) {
+        if (&key != key_) return false;
+        std::optional<T> value = make();
+        return value && answer(key, *std::move(value));
     }
 
 private:

@@ -21,6 +21,7 @@
 
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/pinned.hpp>
+#include <aioxx/base/scope_exit.hpp>
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/current.hpp>
@@ -57,16 +58,17 @@ private:
 inline coro<std::exception_ptr> send_file_natively(stream_transport& over, int file, sendfile_options options,
                                                    file_position& position) {
     const future<std::exception_ptr> ended = create_future<std::exception_ptr>();
-    over.send_file(file, options.offset, options.count, [ended, &position](std::uint64_t sent, std::exception_ptr reason) {
+    bool told = false;
+    over.send_file(file, options.offset, options.count, [&](std::uint64_t sent, std::exception_ptr reason) {
+        told = true;
         position.sent += sent;
         if (!ended.done()) ended.set_result(std::move(reason));
     });
-    try {
-        co_return co_await ended;
-    } catch (...) {  // a cancellation: what has been sent counts
-        position.sent += over.cancel_file();
-        throw;
-    }
+    // After a cancellation, and when the loop is closed and this ends where it stands: the callback refers to it.
+    const scope_exit stop([&] {
+        if (!told) position.sent += over.cancel_file();
+    });
+    co_return co_await ended;
 }
 
 // Errors: what the connection was lost with is told to its protocol; here it is a connection_reset.

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <span>
 #include <string>
@@ -137,15 +138,21 @@ private:
         work_->busy = true;
         pending_ = work_->bytes.size();
         const bool reads = end_ == pipe_end::read;
-        const future<> done = run_in_executor(loop_, [job = work_, reads] { reads ? read_some(*job) : write_all(*job); });
-        done.add_done_callback([job = work_] {
-            job->busy = false;
-            if (job->owner != nullptr) {
-                job->owner->on_done();
-            } else {
-                job->file.reset();
-            }
-        });
+        try {
+            const future<> done = run_in_executor(loop_, [job = work_, reads] { reads ? read_some(*job) : write_all(*job); });
+            done.add_done_callback([job = work_] {
+                job->busy = false;
+                if (job->owner != nullptr) {
+                    job->owner->on_done();
+                } else {
+                    job->file.reset();
+                }
+            });
+        } catch (const std::exception&) {  // no thread, or the executor was shut down
+            work_->busy = false;
+            failure_ = ECANCELED;
+            if (waits_) tell_soon();
+        }
     }
 
     void on_done() {

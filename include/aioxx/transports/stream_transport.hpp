@@ -27,6 +27,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <aioxx/base/contract.hpp>
 #include <aioxx/base/error.hpp>
@@ -74,16 +75,18 @@ public:
     /// Puts a layer between the transport and its channel, when all that was written before has been sent. Reading stops
     /// at once; it and writing go on when the layer is open.
     ///
-    /// Parameters: `make` turns the channel into the layer, or throws and leaves it as it was; `opened` is given null, or the reason why the connection is
-    /// lost. Errors: closed_error; invalid_state_error before connection_made, and while another layer is put in.
+    /// Parameters: `make` turns the channel into the layer, or throws and leaves it as it was; `opened` is given null, or
+    /// the reason why the connection is lost.
+    /// Errors: closed_error; invalid_state_error before connection_made, after write_eof, and while another layer is put
+    /// in or a file is sent.
     void insert_layer(function<std::unique_ptr<stream_channel>(std::unique_ptr<stream_channel>&&)> make,
                       function<void(std::exception_ptr)> opened);
 
     /// Runs a function once, when all that was written has been passed on, or the connection is lost; at once when
-    /// nothing is queued. Replaces a former one.
+    /// nothing is queued. Several run in the order in which they were given.
     void when_sent(function<void()> callback) {
-        if (is_drained()) return callback();
-        sent_ = std::move(callback);
+        if (has_ended() || is_drained()) return callback();
+        sent_.push_back(std::move(callback));
     }
 
     /// Runs a function after connection_lost has returned and the channel is closed (a server counts with it).
@@ -104,6 +107,7 @@ public:
     /// Stops it. Returns: how many bytes of the file have been sent; `done` is not called.
     std::uint64_t cancel_file() noexcept {
         const auto stopped = std::exchange(file_, nullptr);
+        if (stopped && !has_ended() && !write_armed_) loop_.request_flush(*this);  // what has waited for it
         return stopped ? stopped->sent : 0;
     }
 
@@ -113,7 +117,8 @@ public:
     // ---- base_transport ----
 
     [[nodiscard]] bool query_extra_info(extra_info_query& query) const override {
-        return query.answer(extra_info::statistics, statistics()) || channel_->query_extra_info(query);
+        return query.answer_with(extra_info::statistics, [this] { return statistics(); }) ||
+               channel_->query_extra_info(query);
     }
     [[nodiscard]] bool is_closing() const noexcept override { return state_ != state::open; }
     void close() override;
@@ -198,6 +203,7 @@ private:
     void open_channel();
     void begin();
     void tell_opened(std::exception_ptr reason);
+    void tell_sent();
     void finish_channel();
 
     // ---- reading ----
@@ -261,7 +267,7 @@ private:
     transport_statistics counts_;
     time_point paused_since_{};
     function<void(std::exception_ptr)> opened_;
-    function<void()> sent_;
+    std::vector<function<void()>> sent_;
     function<void()> detached_;
     loss loss_{*this};
     continuation continuation_{*this};
@@ -307,6 +313,8 @@ inline void stream_transport::insert_layer(
     function<void(std::exception_ptr)> opened) {
     if (state_ != state::open) throw closed_error("the connection is closed");
     if (!made_ || opening_ || layering_) throw invalid_state_error("the connection is not ready yet");
+    if (eof_requested_) throw invalid_state_error("write_eof was called before");
+    if (file_) throw invalid_state_error("a file is being sent");
     layering_ = true;
     opened_ = std::move(opened);
     when_sent([this, called = std::move(make)]() mutable {
@@ -344,6 +352,13 @@ inline void stream_transport::tell_opened(std::exception_ptr reason) {
     if (auto called = std::exchange(opened_, nullptr)) called(std::move(reason));
 }
 
+inline void stream_transport::tell_sent() {
+    if (sent_.empty()) return;
+    for (function<void()>& called : std::exchange(sent_, {})) {
+        loop_.guarded([&] { called(); }, "exception in a callback of a connection");
+    }
+}
+
 inline void stream_transport::begin() {
     const auto served = protocol_;  // it may set another one
     made_ = true;
@@ -379,7 +394,7 @@ inline void stream_transport::lose(std::exception_ptr exception) noexcept {
         if (!reason) reason = std::make_exception_ptr(closed_error("sendfile: the connection was closed"));
         loop_.guarded([&] { end_file(std::move(reason)); }, "exception in a callback of sendfile");
     }
-    if (auto called = std::exchange(sent_, nullptr)) loop_.guarded([&] { called(); }, "exception in a callback");
+    tell_sent();
     if (self_) loop_.schedule(loss_);
 }
 
@@ -629,7 +644,7 @@ inline void stream_transport::send_queue() {
     if (has_ended()) return;
     report_flow(flow_.shrank(get_write_buffer_size()));
     if (has_ended() || !is_drained()) return;
-    if (auto called = std::exchange(sent_, nullptr)) called();
+    tell_sent();
     if (has_ended() || !all_sent()) return;
     if (state_ == state::closing) {
         finish_channel();
@@ -689,6 +704,7 @@ inline void stream_transport::write_eof() {
         throw invalid_state_error("write_eof: " + describe() + " cannot be closed on one side only");
     }
     if (!is_open() || eof_requested_) return;
+    if (layering_) throw invalid_state_error("write_eof: " + describe() + " is being secured");
     eof_requested_ = true;
     if (!channel_->can_receive()) return close();  // a pipe has nothing else to say
     if (!write_armed_) loop_.request_flush(*this);

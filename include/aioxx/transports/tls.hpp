@@ -209,7 +209,7 @@ public:
         end_limit();
         const transfer below = lower_->finish();
         if (below.would_block()) upper_reads_ = upper_writes_ = true;
-        return below;
+        return below.error && !below.would_block() ? failed_below(below, "close") : below;
     }
     void close() noexcept override {
         end_limit();
@@ -221,17 +221,13 @@ public:
     [[nodiscard]] std::exception_ptr failure_of(const transfer&, const char*) const override { return failure_; }
 
     [[nodiscard]] bool query_extra_info(extra_info_query& query) const override {
-        if (query.answer(extra_info::tls_version, engine_.version_name())) return true;
-        if (query.answer(extra_info::cipher, engine_.cipher())) return true;
-        if (query.answer(extra_info::tls_session_reused, engine_.session_reused())) return true;
-        if (query.answer(extra_info::ssl_object, engine_.native_handle())) return true;
-        const auto alpn = engine_.alpn_protocol();
-        if (alpn && query.answer(extra_info::alpn_protocol, *alpn)) return true;
-        const auto name = engine_.server_name();
-        if (name && query.answer(extra_info::server_name, *name)) return true;
-        const auto shown = engine_.peer_certificate();
-        if (shown && query.answer(extra_info::peer_certificate, *shown)) return true;
-        return lower_->query_extra_info(query);
+        return query.answer_with(extra_info::tls_version, [this] { return engine_.version_name(); }) ||
+               query.answer_with(extra_info::cipher, [this] { return engine_.cipher(); }) ||
+               query.answer_with(extra_info::alpn_protocol, [this] { return engine_.alpn_protocol(); }) ||
+               query.answer_with(extra_info::server_name, [this] { return engine_.server_name(); }) ||
+               query.answer_with(extra_info::peer_certificate, [this] { return engine_.peer_certificate(); }) ||
+               query.answer(extra_info::tls_session_reused, engine_.session_reused()) ||
+               query.answer(extra_info::ssl_object, engine_.native_handle()) || lower_->query_extra_info(query);
     }
     [[nodiscard]] std::string describe() const override { return "tls over " + lower_->describe(); }
 
