@@ -7,13 +7,18 @@
 #include <coroutine>
 #include <cstddef>
 #include <exception>
+#include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
 
+#include <aioxx/base/config.hpp>
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/pinned.hpp>
+#include <aioxx/core/clock.hpp>
 #include <aioxx/core/current.hpp>
 #include <aioxx/core/event_loop.hpp>
+#include <aioxx/streams/expiry.hpp>
 #include <aioxx/sync/event.hpp>
 #include <aioxx/sync/wait_queue.hpp>
 
@@ -41,6 +46,18 @@ public:
         closed_.set();
     }
 
+    /// Sets the time after which waiting in drain ends with timeout_error; nothing takes it away.
+    void set_deadline(std::optional<time_point> when) {
+        if (!deadline_) {
+            if (!when) return;
+            deadline_ = std::make_unique<expiry>([this] {
+                ++expirations_;
+                waiting_.wake_all();
+            });
+        }
+        deadline_->set(when);
+    }
+
     [[nodiscard]] bool lost() const noexcept { return lost_; }
     [[nodiscard]] const std::exception_ptr& reason() const noexcept { return reason_; }
 
@@ -48,7 +65,8 @@ public:
     ///
     /// A task that writes without end lets the others run once in a while, although it is never paused.
     /// Parameters: `written` bytes since the last call.
-    /// Errors: the reason of the loss; broken_error(connection_reset) when the connection ended cleanly before.
+    /// Errors: the reason of the loss; broken_error(connection_reset) when the connection ended cleanly before;
+    /// timeout_error when writing is still paused at the deadline.
     /// Cancellation: safe.
     [[nodiscard]] awaiter drain(std::size_t written = 0) noexcept;
 
@@ -67,7 +85,9 @@ private:
     wait_queue waiting_;
     event closed_;
     std::exception_ptr reason_;
+    std::unique_ptr<expiry> deadline_;  // most streams have none
     std::size_t unyielded_ = 0;
+    unsigned expirations_ = 0;
     bool paused_ = false;
     bool refused_ = false;
     bool lost_ = false;
@@ -76,7 +96,8 @@ private:
 /// Awaiter of drain().
 class [[nodiscard]] drain_gate::awaiter final : public wait_queue::entry {
 public:
-    explicit awaiter(drain_gate& gate) noexcept : entry(gate.waiting_), gate_(gate) {}
+    explicit awaiter(drain_gate& gate) noexcept
+        : entry(gate.waiting_), gate_(gate), expirations_(gate.expirations_) {}
     ~awaiter() { leave(); }
 
     [[nodiscard]] bool await_ready() const noexcept {
@@ -86,6 +107,7 @@ public:
     void await_suspend(std::coroutine_handle<Promise> coroutine) {
         gate_.unyielded_ = 0;
         const bool only_a_breath = !gate_.paused_ && !gate_.refused_;
+        if (!only_a_breath && gate_.deadline_ && gate_.deadline_->expired()) throw_expired();
         entry::await_suspend(coroutine);
         if (only_a_breath) wake();
     }
@@ -93,12 +115,18 @@ public:
         leave();
         throw_if_cancelled();
         if (gate_.lost_) gate_.throw_lost();
+        if (expirations_ != gate_.expirations_ && gate_.paused_) throw_expired();
     }
 
 private:
     const char* waits_for() const noexcept override { return "drain"; }
 
+    [[noreturn]] AIOXX_COLD static void throw_expired() {
+        throw timeout_error("the deadline of writing to the stream has passed");
+    }
+
     drain_gate& gate_;
+    unsigned expirations_;
 };
 
 inline drain_gate::awaiter drain_gate::drain(std::size_t written) noexcept {

@@ -3,12 +3,16 @@
 
 // streams/open_connection.hpp: client streams over TCP and Unix sockets.
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include <aioxx/core/clock.hpp>
 #include <aioxx/core/coroutine.hpp>
+#include <aioxx/core/current.hpp>
+#include <aioxx/core/event_loop.hpp>
 #include <aioxx/net/connect.hpp>
 #include <aioxx/streams/reader.hpp>
 #include <aioxx/streams/stream_protocol.hpp>
@@ -16,10 +20,26 @@
 
 namespace aioxx {
 
-/// A reader and a writer that were made together: one connection. Either can be passed on alone.
+/// A reader and a writer: one connection, or whatever one wants to read from and write to. Either can be passed on alone.
 struct stream {
     stream_reader reader;
     stream_writer writer;
+
+    /// Sets the deadline of both halves: see stream_reader::expires_at and stream_writer::expires_at.
+    void expires_at(time_point when) const {
+        reader.expires_at(when);
+        writer.expires_at(when);
+    }
+    /// As above. Parameters: `delay` from now.
+    template <class Rep, class Period>
+    void expires_after(std::chrono::duration<Rep, Period> delay) const {
+        expires_at(add_saturated(get_running_loop().time(), to_duration(delay)));
+    }
+    /// Takes the deadlines away.
+    void expires_never() const {
+        reader.expires_never();
+        writer.expires_never();
+    }
 };
 
 /// Makes the halves of a stream. The connection is closed when the last of them is gone.

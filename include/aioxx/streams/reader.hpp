@@ -5,6 +5,7 @@
 // Each operation is an awaiter that completes without suspending when the bytes are there already.
 
 #include <algorithm>
+#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <cstring>
@@ -21,6 +22,9 @@
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/buffer/find.hpp>
+#include <aioxx/core/clock.hpp>
+#include <aioxx/core/current.hpp>
+#include <aioxx/core/event_loop.hpp>
 #include <aioxx/streams/receive_buffer.hpp>
 
 namespace aioxx {
@@ -60,6 +64,10 @@ public:
             complete_ = true;
         }
         return complete_;
+    }
+    void fail(std::exception_ptr reason) noexcept override {
+        failure_ = std::move(reason);
+        complete_ = true;
     }
     bool borrows() const noexcept override { return Rules::borrows; }
 
@@ -372,6 +380,22 @@ public:
     /// As readline; nothing at the end: `while (auto line = co_await reader.next_line())`.
     /// Cancellation: safe. Asyncio: `async for line in reader`.
     [[nodiscard]] auto next_line() const { return operation(detail::next_line_rules{{{until_search()}}}); }
+
+    /// Sets the time after which operations that have to wait, also the one that waits now, throw timeout_error.
+    /// It holds until another is set. What has arrived can be read, and reading goes on when the deadline is moved; only
+    /// read() to the end loses what it had.
+    ///
+    /// Parameters: `when` a time of the running loop's clock. Asyncio: has none; a deadline of net.Conn in Go.
+    /// Example: a peer gets ten seconds for its whole request, however many lines that has:
+    ///     reader.expires_after(10s);
+    void expires_at(time_point when) const { source_->set_deadline(when); }
+    /// As above. Parameters: `delay` from now.
+    template <class Rep, class Period>
+    void expires_after(std::chrono::duration<Rep, Period> delay) const {
+        expires_at(add_saturated(get_running_loop().time(), to_duration(delay)));
+    }
+    /// Takes the deadline away.
+    void expires_never() const { source_->set_deadline(std::nullopt); }
 
     /// Whether the end has been received and everything before it read.
     [[nodiscard]] bool at_eof() const noexcept { return source_->at_eof(); }

@@ -8,6 +8,8 @@
 
 #include <cstddef>
 #include <exception>
+#include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -16,8 +18,10 @@
 #include <aioxx/base/pinned.hpp>
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
+#include <aioxx/core/clock.hpp>
 #include <aioxx/core/waiter.hpp>
 #include <aioxx/io/transport.hpp>
+#include <aioxx/streams/expiry.hpp>
 
 namespace aioxx {
 
@@ -29,6 +33,8 @@ public:
     /// Looks at the bytes that are there. Returns: whether the operation is complete.
     /// Parameters: `used` is set to how many bytes from the front it has taken.
     virtual bool look(receive_buffer& source, bytes_view present, std::size_t& used) = 0;
+    /// It ends with an error instead.
+    virtual void fail(std::exception_ptr reason) noexcept = 0;
     /// Whether its result refers to the buffer, so that the bytes have to be there.
     [[nodiscard]] virtual bool borrows() const noexcept { return false; }
 
@@ -50,6 +56,15 @@ public:
     [[nodiscard]] const std::exception_ptr& failure() const noexcept { return failure_; }
     [[nodiscard]] std::size_t size() const noexcept { return held_.size() - lent_ + late_.size(); }
     [[nodiscard]] bool at_eof() const noexcept { return ended_ && size() == 0; }
+
+    /// Sets the time after which waiting ends with timeout_error; nothing takes it away. What has arrived stays.
+    void set_deadline(std::optional<time_point> when) {
+        if (!deadline_) {
+            if (!when) return;
+            deadline_ = std::make_unique<expiry>([this] { expire(); });
+        }
+        deadline_->set(when);
+    }
 
     /// The transport whose reading is paused while too much is held; null for none.
     void set_transport(read_transport* transport) noexcept { transport_ = transport; }
@@ -102,11 +117,12 @@ public:
     }
 
     /// Lets an operation wait. Requires: try_now has returned false.
-    /// Errors: busy_error naming the operation when another one waits.
+    /// Errors: busy_error naming the operation when another one waits; timeout_error after the deadline.
     void wait(receive_operation& operation, const char* name) {
         if (operation_ != nullptr) {
             throw busy_error(std::string(name) + ": another task is already waiting for data from this stream");
         }
+        if (deadline_ && deadline_->expired()) throw timeout_error(after_deadline);
         operation_ = &operation;
         resume();
     }
@@ -156,6 +172,12 @@ private:
 
     void finish() noexcept { std::exchange(operation_, nullptr)->wake(); }
 
+    void expire() {
+        if (operation_ == nullptr) return;
+        operation_->fail(std::make_exception_ptr(timeout_error(after_deadline)));
+        finish();
+    }
+
     // The next operation has begun: what was lent is done with.
     void take_back() {
         if (lent_ == 0) return;
@@ -175,6 +197,8 @@ private:
         if (std::exchange(paused_, false) && transport_ != nullptr) transport_->resume_reading();
     }
 
+    static constexpr const char* after_deadline = "the deadline of reading from the stream has passed";
+
     std::size_t limit_;
     bytearray held_;
     bytearray late_;        // arrived while a view was lent
@@ -182,6 +206,7 @@ private:
     receive_operation* operation_ = nullptr;
     read_transport* transport_ = nullptr;
     std::exception_ptr failure_;
+    std::unique_ptr<expiry> deadline_;  // most streams have none
     bool ended_ = false;
     bool paused_ = false;
 };

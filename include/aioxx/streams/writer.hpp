@@ -4,19 +4,25 @@
 // streams/writer.hpp: the writing half of a stream.
 // send() is the form to use: it writes and applies back-pressure in one step. write() and drain() are asyncio's.
 
+#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
+#include <aioxx/core/clock.hpp>
 #include <aioxx/core/coroutine.hpp>
+#include <aioxx/core/current.hpp>
+#include <aioxx/core/event_loop.hpp>
 #include <aioxx/io/extra_info.hpp>
 #include <aioxx/io/transport.hpp>
 #include <aioxx/streams/drain_gate.hpp>
 #include <aioxx/streams/stream_protocol.hpp>
+#include <aioxx/tasks/wait_for.hpp>
 
 namespace aioxx {
 
@@ -93,6 +99,28 @@ public:
     /// Errors: none; drain and send tell the reason of a loss. Cancellation: safe.
     [[nodiscard]] event::awaiter wait_closed() const { return gate().wait_closed(); }
 
+    /// As above for a limited time; then the connection is aborted, and what is queued is lost.
+    ///
+    /// Parameters: `grace` from now. Returns: whether the connection ended by itself.
+    /// Errors: none. Cancellation: safe.
+    template <class Rep, class Period>
+    [[nodiscard]] coro<bool> wait_closed(std::chrono::duration<Rep, Period> grace) const {
+        return wait_closed(connection_, to_duration(grace));
+    }
+
+    /// Sets the time after which send and drain that have to wait, also those that wait now, throw timeout_error. It holds
+    /// until another is set. What was written stays on its way.
+    ///
+    /// Parameters: `when` a time of the running loop's clock. Asyncio: has none.
+    void expires_at(time_point when) const { gate().set_deadline(when); }
+    /// As above. Parameters: `delay` from now.
+    template <class Rep, class Period>
+    void expires_after(std::chrono::duration<Rep, Period> delay) const {
+        expires_at(add_saturated(get_running_loop().time(), to_duration(delay)));
+    }
+    /// Takes the deadline away.
+    void expires_never() const { gate().set_deadline(std::nullopt); }
+
     /// The error that the connection was lost with; null while it stands and after a clean end.
     [[nodiscard]] std::exception_ptr exception() const noexcept { return gate().reason(); }
 
@@ -123,6 +151,20 @@ private:
         if (open == nullptr) return;  // the gate knows the reason
         write(*open);
         if (open->is_closing()) gate().refuse();
+    }
+
+    static coro<bool> wait_closed(std::shared_ptr<stream_connection> connection, duration grace) {
+        drain_gate& gate = connection->state().gate;
+        bool in_time = true;
+        try {
+            co_await wait_for(gate.wait_closed(), grace);
+        } catch (const timeout_error&) {
+            in_time = false;
+        }
+        if (in_time) co_return true;
+        if (auto* open = connection->state().transport()) open->abort();
+        co_await gate.wait_closed();
+        co_return false;
     }
 
     [[nodiscard]] drain_gate& gate() const noexcept { return connection_->state().gate; }
