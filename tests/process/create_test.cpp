@@ -261,3 +261,25 @@ TEST_CASE("SP013 processes are created at the same time", "[process]") {
     }());
     CHECK(has_no_children());
 }
+
+TEST_CASE("EV025 a conversation with a program on a terminal", "[process][EV025]") {
+    run_bounded([]() -> coro<> {
+        process_options options;
+        options.in = options.out = options.err = stdio::terminal();
+        const process child = co_await create_subprocess_exec(sh("trap 'stty size' WINCH; echo ready; while read line; do echo \"<$line>\"; done"), options);
+        const bytearray ready = co_await child.out().readline();
+        CHECK(ready == "ready\r\n");
+        co_await child.in().send("typed\n");
+        const bytearray echoed = co_await child.out().readline();  // by the terminal itself
+        CHECK(echoed == "typed\r\n");
+        const bytearray answer = co_await child.out().readline();
+        CHECK(answer == "<typed>\r\n");
+        child.set_terminal_size({100, 50});
+        co_await child.in().send("more\n");
+        const bytearray until = co_await child.out().readuntil("50 100\r\n");
+        co_await child.in().send("\x04");  // the end of the input, as a person types it
+        const bytearray rest = co_await child.out().read();
+        const int code = co_await child.wait();
+        CHECK(code == 0);
+    }());
+}

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -403,4 +404,137 @@ TEST_CASE("SP010 without a free descriptor there is an error and neither a pipe 
         CHECK(open_descriptors() == before);
         CHECK(has_no_children());
     }
+}
+
+TEST_CASE("a program is looked for in PATH, and what is there and cannot be run says so", "[transports][SP010]") {
+    const support::temporary_directory directory;
+    std::filesystem::create_directories(directory.path("a"));
+    std::filesystem::create_directories(directory.path("b"));
+    std::ofstream(directory.path("a/tool")) << "no program";
+    const std::string former = ::getenv("PATH");
+    ::setenv("PATH", (directory.path("a") + ":" + directory.path("none") + ":" + directory.path("b")).c_str(), 1);
+    std::error_code code;
+    try {
+        static_cast<void>(spawn({"tool"}, {}));
+    } catch (const broken_error& refused) {
+        code = refused.code();
+    }
+    std::filesystem::create_symlink("/bin/sh", directory.path("b/tool"));
+    const std::string output = output_of({"tool", "-c", "echo found"});
+    ::setenv("PATH", former.c_str(), 1);
+    CHECK(code == std::errc::permission_denied);
+    CHECK(output == "found\n");
+}
+
+TEST_CASE("further descriptors get the numbers that they are given", "[transports][SP006]") {
+    support::pipe_ends one = support::make_pipe();
+    support::pipe_ends two = support::make_pipe();
+    process_options options;
+    // Each of the two is given the number of the other.
+    options.descriptors = {{one.write.get(), two.write.get()}, {two.write.get(), one.write.get()}};
+    const std::string to = std::to_string(one.write.get());
+    spawned_process child = spawn(sh("echo into the second >&" + to + "; ls /proc/self/fd | wc -l"), options);
+    one.write.reset();
+    two.write.reset();
+    CHECK(read_to_end(child.pipes[1]) == "6\n");  // and the directory that ls reads
+    CHECK(read_to_end(two.read) == "into the second\n");
+    CHECK(read_to_end(one.read).empty());
+    CHECK(end_of(child) == 0);
+
+    const std::size_t before = open_descriptors();
+    options.descriptors = {{0, 2}};
+    CHECK(contains(text_of<std::invalid_argument>([&] { static_cast<void>(spawn({"true"}, options)); }), "at least 3, got 2"));
+    options.descriptors = {{0, 7}, {0, 7}};
+    CHECK(contains(text_of<std::invalid_argument>([&] { static_cast<void>(spawn({"true"}, options)); }), "the number 7"));
+    options.descriptors = {{4000, 7}};
+    CHECK(contains(text_of<broken_error>([&] { static_cast<void>(spawn({"true"}, options)); }), "4000"));
+    CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("an environment and a directory that cannot be are refused", "[transports]") {
+    process_options options;
+    for (const char* bad : {"NOVALUE", "=x", ""}) {
+        options.env = std::vector<std::string>{bad};
+        CAPTURE(bad);
+        CHECK(contains(text_of<std::invalid_argument>([&] { static_cast<void>(spawn({"true"}, options)); }), "NAME=value"));
+    }
+    options.env.reset();
+    options.cwd = std::string("/tmp\0/x", 7);
+    CHECK_THROWS_AS(spawn({"true"}, options), std::invalid_argument);
+}
+
+TEST_CASE("files that a child makes obey its umask", "[transports]") {
+    process_options options;
+    options.umask = 0027;
+    CHECK(output_of(sh("umask"), options) == "0027\n");
+}
+
+TEST_CASE("a child of another user has nothing of our rights", "[transports]") {
+    process_options options;
+    options.user = "no-such-user";
+    CHECK(contains(text_of<std::invalid_argument>([&] { static_cast<void>(spawn({"id"}, options)); }), "no-such-user"));
+    options.user.reset();
+    options.group = "no-such-group";
+    CHECK(contains(text_of<std::invalid_argument>([&] { static_cast<void>(spawn({"id"}, options)); }), "no-such-group"));
+    options.group.reset();
+    if (::getuid() != 0) {  // only root may change its user
+        options.user = "0";
+        CHECK(contains(text_of<broken_error>([&] { static_cast<void>(spawn({"id"}, options)); }), "as user \"0\""));
+        return;
+    }
+    options.user = "daemon";
+    CHECK(output_of({"id", "-u"}, options) == "1\n");
+    CHECK(output_of({"id", "-G"}, options) == "1\n");
+    options.user = "4711";
+    CHECK(output_of(sh("id -u; id -G"), options) == "4711\n4711\n");
+    options.group = "daemon";
+    options.extra_groups = std::vector<std::string>{"2", "daemon"};
+    CHECK(output_of(sh("id -u; id -G"), options) == "4711\n1 2\n");
+    options.cwd = "/root/nowhere";
+    CHECK(contains(text_of<broken_error>([&] { static_cast<void>(spawn({"id"}, options)); }), "/root/nowhere"));
+    CHECK(has_no_children());
+}
+
+TEST_CASE("a child on a terminal has it as its own, in the wanted size", "[transports][EV025]") {
+    process_options options;
+    options.in = options.out = options.err = stdio::terminal();
+    options.size = {132, 43};
+    spawned_process child = spawn(sh("stty size; tty >/dev/null && echo terminal >/dev/tty; read line; echo got $line >&2"), options);
+    CHECK(::getsid(child.pid) == child.pid);
+    CHECK_FALSE(child.pipes[2]);
+    write_all(child.pipes[0], "typed\n");
+    std::string text;
+    char portion[256];
+    for (;;) {  // until EIO, by which a terminal says that the other side is gone
+        pollfd state{child.pipes[1].get(), POLLIN, 0};
+        REQUIRE(::poll(&state, 1, 20'000) == 1);
+        const ssize_t count = ::read(child.pipes[1].get(), portion, sizeof portion);
+        if (count <= 0) break;
+        text.append(portion, static_cast<std::size_t>(count));
+    }
+    CHECK(contains(text, "43 132\r\n"));
+    CHECK(contains(text, "terminal\r\n"));
+    CHECK(contains(text, "got typed\r\n"));
+    CHECK(end_of(child) == 0);
+}
+
+TEST_CASE("a child is told when its parent is killed", "[transports]") {
+    support::pipe_ends lives = support::make_pipe();
+    const pid_t parent = ::fork();
+    if (parent == 0) {
+        process_options options = inherit_everything();
+        options.parent_death_signal = SIGTERM;
+        options.descriptors = {{lives.write.get(), 9}};
+        static_cast<void>(spawn(sh("trap 'echo told >&9; exit' TERM; echo started >&9; while :; do sleep 0.01; done"), options));
+        ::pause();
+    }
+    lives.write.reset();
+    std::string text(8, ' ');
+    pollfd state{lives.read.get(), POLLIN, 0};
+    REQUIRE(::poll(&state, 1, 20'000) == 1);
+    REQUIRE(::read(lives.read.get(), text.data(), text.size()) == 8);
+    CHECK(text == "started\n");
+    ::kill(parent, SIGKILL);
+    CHECK(read_to_end(lives.read) == "told\n");
+    REQUIRE(::waitpid(parent, nullptr, 0) == parent);
 }

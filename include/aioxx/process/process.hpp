@@ -20,11 +20,13 @@
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/task.hpp>
+#include <aioxx/io/extra_info.hpp>
 #include <aioxx/streams/reader.hpp>
 #include <aioxx/streams/writer.hpp>
 #include <aioxx/sync/event.hpp>
 #include <aioxx/tasks/gather.hpp>
 #include <aioxx/transports/child.hpp>
+#include <aioxx/transports/child_stdio.hpp>
 #include <aioxx/transports/process.hpp>
 
 namespace aioxx {
@@ -142,6 +144,16 @@ public:
     [[nodiscard]] stream_reader& out() const { return require(state_->out, "standard output"); }
     /// The pipe from its standard error. Errors: as in().
     [[nodiscard]] stream_reader& err() const { return require(state_->err, "standard error"); }
+
+    [[nodiscard]] bool has_out() const noexcept { return state_->out.has_value(); }
+    [[nodiscard]] bool has_err() const noexcept { return state_->err.has_value(); }
+
+    /// Sets the size of its terminal, of which it is told (SIGWINCH).
+    ///
+    /// Errors: broken_error when its standard input is no terminal; as in().
+    void set_terminal_size(terminal_size size) const {
+        aioxx::set_terminal_size(in().get_extra_info(extra_info::pipe).value_or(-1), size);
+    }
 
     /// Waits for its end. Returns: the return code. Any number of waiters.
     ///
