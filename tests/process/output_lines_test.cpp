@@ -56,7 +56,7 @@ TEST_CASE("a process without pipes has no lines to give", "[process]") {
     run_bounded([]() -> coro<> {
         process_options options;
         options.out = options.err = stdio::devnull();
-        const process child = co_await create_subprocess_exec({"cat"}, options);
+        const process child = co_await create_subprocess_exec(sh("cat"), options);
         CHECK_THROWS_AS(output_lines(child), invalid_state_error);
         child.in().close();
         co_await child.wait();
