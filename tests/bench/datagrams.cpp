@@ -8,10 +8,8 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,7 +19,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <string_view>
+#include <string>
 #include <vector>
 
 #include <asio/io_context.hpp>
@@ -31,7 +29,7 @@
 #include <aioxx/net/datagram.hpp>
 #include <aioxx/tasks/runner.hpp>
 
-#include "server.hpp"
+#include "rounds.hpp"
 
 namespace {
 
@@ -104,31 +102,12 @@ struct server {
     void (*serve)(int fd);
 };
 constexpr server servers[] = {{"raw", serve_raw}, {"asio", serve_asio}, {"aioxx", serve_aioxx}};
-constexpr std::size_t server_count = std::size(servers);
-
-void pin(int cpu) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    sched_setaffinity(0, sizeof set, &set);
-}
-
-double now() {
-    timespec time{};
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-}
 
 // Returns: datagrams a second, `window` of them under way at once.
 double measure(const server& tested, std::size_t size, int window) {
     std::uint16_t port = 0;
     const int listening = bound_socket(port);
-    const pid_t child = bench::check(fork(), "fork");
-    if (child == 0) {
-        pin(0);
-        tested.serve(listening);
-        std::_Exit(1);
-    }
+    const pid_t child = bench::in_child(0, [&] { tested.serve(listening); });
     close(listening);
     std::uint16_t own = 0;
     const int fd = bound_socket(own);
@@ -142,7 +121,7 @@ double measure(const server& tested, std::size_t size, int window) {
     std::vector<char> buffer(std::max<std::size_t>(size, 65536), 'x');
     for (int sent = 0; sent < window; ++sent) send(fd, buffer.data(), size, 0);
     std::size_t count = 0;
-    const double warm = now() + 0.05;
+    const double warm = bench::now() + 0.05;
     double begin = 0;
     double end = 0;
     for (;;) {
@@ -152,9 +131,9 @@ double measure(const server& tested, std::size_t size, int window) {
         }
         send(fd, buffer.data(), size, 0);
         if (begin == 0) {
-            if (now() > warm) begin = now();
+            if (bench::now() > warm) begin = bench::now();
         } else if (++count % 256 == 0) {
-            end = now();
+            end = bench::now();
             if (end > begin + 0.3) break;
         }
     }
@@ -164,35 +143,20 @@ double measure(const server& tested, std::size_t size, int window) {
     return static_cast<double>(count) / (end - begin);
 }
 
-double median(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    return values[values.size() / 2];
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-    int rounds = 7;
-    if (argc == 3 && std::string_view(argv[1]) == "--rounds") rounds = std::max(1, std::atoi(argv[2]));
-    pin(1);
-    std::printf("| size | under way |");
-    for (const server& each : servers) std::printf(" %s |", each.name);
-    std::printf("\n| --- | --- | --- | --- | --- |\n");
+    const int rounds = bench::rounds_argument(argc, argv, 7);
+    bench::pin(1);
+    bench::print_head("datagrams", {"raw", "asio", "aioxx"});
     for (const std::size_t size : {std::size_t{64}, std::size_t{1400}}) {
         for (const int window : {1, 64}) {
-            std::vector<double> results[server_count];
-            for (int round = 0; round < rounds; ++round) {
-                for (std::size_t index = 0; index < server_count; ++index) {
-                    const std::size_t turn = (index + static_cast<std::size_t>(round)) % server_count;
-                    results[turn].push_back(measure(servers[turn], size, window));
-                }
+            std::vector<bench::candidate> candidates;
+            for (const server& each : servers) {
+                candidates.push_back({each.name, [&each, size, window] { return bench::reached{measure(each, size, window)}; }});
             }
-            std::printf("| %zu | %d |", size, window);
-            for (auto& result : results) {
-                std::printf(" %.2f (%.0f/s) |", median(result) / median(results[0]), median(result));
-            }
-            std::printf("\n");
-            std::fflush(stdout);
+            const std::string row = std::to_string(size) + " bytes, " + std::to_string(window) + " under way";
+            bench::print_row(row.c_str(), rounds, 1000, "k/s", candidates);
         }
     }
 }

@@ -555,6 +555,12 @@ TEST_CASE("a connection with much to read lets the others have their turn", "[tr
     });
     CHECK(on.played->receive_calls == 11);  // it goes on by itself, until it would block
     CHECK(on.protocol->received() == "xxxxxxxxxx");
+    for (int i = 0; i < 3; ++i) on.played->arrive(std::string(50'000, 'x'));
+    on.in_turn([&] {
+        on.played->handler->on_readable();
+        CHECK(on.played->receive_calls == 13);  // 64 KiB are enough for a turn
+    });
+    CHECK(on.played->receive_calls == 15);
 }
 
 TEST_CASE("a pause between two turns of a long read holds, resume goes on in order (PR002, PR003)", "[transports]") {

@@ -166,8 +166,10 @@ private:
 
     // Below it, copying into the queue is cheaper than a system call of its own.
     static constexpr std::size_t try_at_once_size = 8 * 1024;
-    // After so many full buffers from one connection the others have their turn.
-    static constexpr int reads_per_turn = 4;
+    // After so many receives or bytes from one connection the others have their turn, and its own writing: what is under
+    // way between two ends then stays small enough for the caches (both ways at once: 1.3 times the rate of 256 KiB).
+    static constexpr int receives_per_turn = 4;
+    static constexpr std::size_t bytes_per_turn = 64 * 1024;
     static constexpr std::size_t pieces_per_send = 64;
 
     // The delivery of connection_lost. Also ends the transport when the loop is closed before.
@@ -212,7 +214,7 @@ private:
         if (!continuation_.is_linked()) loop_.schedule(continuation_);
     }
     void read_now();
-    bool receive_once();
+    std::size_t receive_once();
     bool deliver(bytes_view data);
     void end_of_stream();
     void arm_reading() {
@@ -450,18 +452,20 @@ inline void stream_transport::on_readable() {
 
 inline void stream_transport::read_now() {
     const auto held = self_;
-    int full = 0;
-    while (wants_data()) {
-        if (!receive_once()) break;
-        if (++full == reads_per_turn) {
+    std::size_t bytes = 0;
+    for (int receives = 1; wants_data(); ++receives) {
+        const std::size_t count = receive_once();
+        if (count == 0) return;
+        bytes += count;
+        if (receives == receives_per_turn || bytes >= bytes_per_turn) {
             if (!continuation_.is_linked()) loop_.defer(continuation_);
             return;
         }
     }
 }
 
-// Returns: whether to go on receiving at once.
-inline bool stream_transport::receive_once() {
+// Returns: the number of bytes; 0 when there is no use in receiving again at once.
+inline std::size_t stream_transport::receive_once() {
     const auto served = protocol_;
     std::span<std::byte> into;
     if (buffered_ == nullptr) {
@@ -473,9 +477,9 @@ inline bool stream_transport::receive_once() {
             into = {lent.data(), lent.size()};
         } catch (...) {
             fail(std::current_exception(), "get_buffer");
-            return false;
+            return 0;
         }
-        if (!wants_data()) return false;
+        if (!wants_data()) return 0;
     }
     const transfer received = channel_->receive(into);
     if (received.error) {
@@ -484,19 +488,19 @@ inline bool stream_transport::receive_once() {
         } else {
             lose(channel_->failure_of(received, "receive"));
         }
-        return false;
+        return 0;
     }
     if (received.count == 0) {
         end_of_stream();
-        return false;
+        return 0;
     }
     ++counts_.receives;
     counts_.bytes_received += received.count;
     if (received.left != transfer::rest::unknown) arm_reading();
     verify_ = received.left == transfer::rest::unlikely;
-    if (!deliver(bytes_view(into.data(), received.count))) return false;
+    if (!deliver(bytes_view(into.data(), received.count))) return 0;
     if (verify_) loop_.request_flush(*this);
-    return received.left == transfer::rest::unknown;
+    return received.left == transfer::rest::unknown ? received.count : 0;
 }
 
 inline bool stream_transport::deliver(bytes_view data) {

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// tests/bench/bulk.cpp: bytes over a TCP connection on the loopback, each end a process on a CPU of its own: 64 KiB at a
+// time in one direction and in both, and messages of 64 bytes in one direction without waiting for answers. The ratio is
+// to Asio's callbacks; `raw` is a loop of send and recv that blocks.
+//
+//   bulk [--rounds N]
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/write.hpp>
+
+#include <aioxx/core/task.hpp>
+#include <aioxx/net/connect.hpp>
+#include <aioxx/streams/open_connection.hpp>
+#include <aioxx/tasks/gather.hpp>
+#include <aioxx/tasks/runner.hpp>
+
+#include "rounds.hpp"
+
+namespace {
+
+// What one end does: so many bytes to send, in pieces, and so many to receive.
+struct work {
+    std::uint64_t send = 0;
+    std::uint64_t receive = 0;
+    std::size_t piece = 64 * 1024;
+};
+
+// ---- raw ----
+
+void send_raw(int fd, const work& to_do) {
+    const std::vector<char> piece(to_do.piece, 'x');
+    for (std::uint64_t left = to_do.send; left != 0;) {
+        const ssize_t count = send(fd, piece.data(), std::min<std::uint64_t>(left, piece.size()), 0);
+        left -= static_cast<std::uint64_t>(bench::check(static_cast<int>(count), "send"));
+    }
+}
+void receive_raw(int fd, std::uint64_t left) {
+    std::vector<char> space(bench::buffer_size);
+    while (left != 0) {
+        const ssize_t count = recv(fd, space.data(), space.size(), 0);
+        if (count <= 0) bench::fail("recv");
+        left -= static_cast<std::uint64_t>(count);
+    }
+}
+// One direction only.
+void run_raw(int fd, work to_do) {
+    if (to_do.send != 0) send_raw(fd, to_do);
+    if (to_do.receive != 0) receive_raw(fd, to_do.receive);
+}
+
+// ---- Asio, callbacks ----
+
+struct asio_end {
+    asio_end(asio::io_context& io, int fd, const work& to_do)
+        : socket(io, asio::ip::tcp::v4(), fd), left(to_do), piece(to_do.piece, 'x'), space(64 * 1024) {
+        socket.non_blocking(true);
+        if (left.send != 0) write();
+        if (left.receive != 0) read();
+    }
+
+    void write() {
+        const std::size_t size = std::min<std::uint64_t>(left.send, piece.size());
+        asio::async_write(socket, asio::buffer(piece.data(), size), [this](std::error_code failure, std::size_t count) {
+            if (failure) std::abort();
+            left.send -= count;
+            if (left.send != 0) write();
+        });
+    }
+    void read() {
+        socket.async_read_some(asio::buffer(space), [this](std::error_code failure, std::size_t count) {
+            if (failure) std::abort();
+            left.receive -= count;
+            if (left.receive != 0) read();
+        });
+    }
+
+    asio::ip::tcp::socket socket;
+    work left;
+    std::vector<char> piece;
+    std::vector<char> space;
+};
+void run_asio(int fd, work to_do) {
+    asio::io_context io(1);
+    asio_end end(io, fd, to_do);
+    io.run();
+}
+
+// ---- aioxx, protocol ----
+
+class end_protocol final : public aioxx::protocol {
+public:
+    explicit end_protocol(const work& to_do) : left_(to_do), piece_(to_do.piece, 'x') {}
+
+    aioxx::future<> over = aioxx::create_future();
+
+    void connection_made(aioxx::transport& made) override {
+        transport_ = &made;
+        write();
+    }
+    void data_received(aioxx::bytes_view data) override {
+        left_.receive -= data.size();
+        end_if_done();
+    }
+    void pause_writing() override { paused_ = true; }
+    void resume_writing() override {
+        paused_ = false;
+        write();
+    }
+
+private:
+    void write() {
+        while (left_.send != 0 && !paused_) {
+            const std::size_t size = std::min<std::uint64_t>(left_.send, piece_.size());
+            left_.send -= size;
+            transport_->write(aioxx::bytes_view(piece_).first(size));
+        }
+        end_if_done();
+    }
+    void end_if_done() {
+        if (left_.send == 0 && left_.receive == 0 && !over.done()) over.set_result();
+    }
+
+    work left_;
+    std::vector<char> piece_;
+    aioxx::transport* transport_ = nullptr;
+    bool paused_ = false;
+};
+aioxx::coro<> run_protocol_end(int fd, work to_do) {
+    auto served = std::make_shared<end_protocol>(to_do);
+    auto made = co_await aioxx::connect_accepted_socket([served] { return served; }, aioxx::unique_fd(fd));
+    co_await served->over;
+    made.transport->close();
+}
+void run_protocol(int fd, work to_do) { aioxx::run(run_protocol_end(fd, to_do)); }
+
+// ---- aioxx, streams ----
+
+aioxx::coro<> send_stream(aioxx::stream_writer writer, work to_do) {
+    const std::vector<char> piece(to_do.piece, 'x');
+    for (std::uint64_t left = to_do.send; left != 0;) {
+        const std::size_t size = std::min<std::uint64_t>(left, piece.size());
+        co_await writer.send(aioxx::bytes_view(piece).first(size));
+        left -= size;
+    }
+    co_await writer.drain();
+}
+aioxx::coro<> receive_stream(aioxx::stream_reader reader, std::uint64_t left) {
+    while (left != 0) {
+        const aioxx::bytes_view arrived = co_await reader.read_view();
+        if (arrived.empty()) std::abort();
+        left -= arrived.size();
+    }
+}
+aioxx::coro<> run_stream_end(int fd, work to_do) {
+    const aioxx::stream both = co_await aioxx::open_socket(aioxx::unique_fd(fd));
+    auto sending = aioxx::create_task(send_stream(both.writer, to_do));
+    auto receiving = aioxx::create_task(receive_stream(both.reader, to_do.receive));
+    co_await aioxx::gather(sending, receiving);
+    both.writer.close();
+    co_await both.writer.wait_closed();
+}
+void run_streams(int fd, work to_do) { aioxx::run(run_stream_end(fd, to_do)); }
+
+// ---- measuring ----
+
+std::pair<int, int> connected_sockets() {
+    const int listening = bench::check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    bench::check(bind(listening, reinterpret_cast<sockaddr*>(&address), size), "bind");
+    bench::check(listen(listening, 1), "listen");
+    bench::check(getsockname(listening, reinterpret_cast<sockaddr*>(&address), &size), "getsockname");
+    const int near = bench::check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
+    bench::check(connect(near, reinterpret_cast<sockaddr*>(&address), size), "connect");
+    const int far = bench::check(accept(listening, nullptr, nullptr), "accept");
+    close(listening);
+    const int one = 1;
+    setsockopt(near, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(far, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return {near, far};
+}
+
+using end_function = void (*)(int, work);
+
+bench::reached measure(end_function near, work near_does, end_function far, work far_does) {
+    const auto [near_fd, far_fd] = connected_sockets();
+    const double begin = bench::now();
+    const pid_t one = bench::in_child(0, [&, fd = near_fd, other = far_fd] {
+        close(other);
+        near(fd, near_does);
+    });
+    const pid_t two = bench::in_child(1, [&, fd = far_fd, other = near_fd] {
+        close(other);
+        far(fd, far_does);
+    });
+    close(near_fd);
+    close(far_fd);
+    const double cpu = bench::cpu_of(one) + bench::cpu_of(two);
+    const double taken = bench::now() - begin;
+    const auto total = static_cast<double>(near_does.send + far_does.send);
+    return {total / taken, total / cpu};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const int rounds = bench::rounds_argument(argc, argv, 7);
+    constexpr std::uint64_t amount = 1'000'000'000;
+    work sends;
+    sends.send = amount;
+    work receives;
+    receives.receive = amount;
+    work both;
+    both.send = both.receive = amount / 2;
+    work small;
+    small.send = amount / 10;
+    small.piece = 64;
+    work receives_small;
+    receives_small.receive = small.send;
+
+    bench::print_head("64 KiB at a time", {"asio", "aioxx protocol", "aioxx streams", "raw"});
+    const auto pair = [](end_function end, work near, work far) {
+        return [=] { return measure(end, near, end, far); };
+    };
+    bench::print_row("one way", rounds, 1e6, "MB/s",
+                     {{"asio", pair(run_asio, sends, receives)},
+                      {"protocol", pair(run_protocol, sends, receives)},
+                      {"streams", pair(run_streams, sends, receives)},
+                      {"raw", pair(run_raw, sends, receives)}});
+    bench::print_row("two ways", rounds, 1e6, "MB/s",
+                     {{"asio", pair(run_asio, both, both)},
+                      {"protocol", pair(run_protocol, both, both)},
+                      {"streams", pair(run_streams, both, both)}});
+    const auto to_raw = [&](end_function end) {
+        return [=] { return measure(end, small, run_raw, receives_small); };
+    };
+    std::printf("\n");
+    bench::print_head("messages of 64 bytes", {"asio", "aioxx protocol", "aioxx streams", "raw"});
+    bench::print_row("to a reader in C", rounds, 64e3, "k/s",
+                     {{"asio", to_raw(run_asio)},
+                      {"protocol", to_raw(run_protocol)},
+                      {"streams", to_raw(run_streams)},
+                      {"raw", to_raw(run_raw)}});
+}
