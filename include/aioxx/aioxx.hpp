@@ -9,6 +9,7 @@
 #include <aioxx/base.hpp>
 #include <aioxx/buffer.hpp>
 #include <aioxx/core.hpp>
+#include <aioxx/files.hpp>
 #include <aioxx/interop.hpp>
 #include <aioxx/io.hpp>
 #include <aioxx/net.hpp>

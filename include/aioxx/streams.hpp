@@ -4,9 +4,12 @@
 // streams.hpp: all of streams/, the part that most programs use: open_connection and start_server give a
 // stream_reader to await bytes and lines from and a stream_writer to send them with.
 
+#include <aioxx/streams/adapters.hpp>
 #include <aioxx/streams/datagram_socket.hpp>
 #include <aioxx/streams/drain_gate.hpp>
+#include <aioxx/streams/expiry.hpp>
 #include <aioxx/streams/open_connection.hpp>
+#include <aioxx/streams/pump.hpp>
 #include <aioxx/streams/reader.hpp>
 #include <aioxx/streams/receive_buffer.hpp>
 #include <aioxx/streams/start_server.hpp>

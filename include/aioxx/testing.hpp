@@ -11,11 +11,16 @@
 #include <aioxx/testing/failure_of.hpp>
 #include <aioxx/testing/fault_plan.hpp>
 #include <aioxx/testing/frame_watch.hpp>
+#include <aioxx/testing/memory_link.hpp>
+#include <aioxx/testing/recorder.hpp>
 #include <aioxx/testing/recording_protocol.hpp>
+#include <aioxx/testing/replayer.hpp>
+#include <aioxx/testing/scripted_transport.hpp>
 #include <aioxx/testing/seed_scope.hpp>
 #include <aioxx/testing/seeds.hpp>
 #include <aioxx/testing/sequencer.hpp>
 #include <aioxx/testing/step.hpp>
 #include <aioxx/testing/test_loop.hpp>
+#include <aioxx/testing/trace.hpp>
 #include <aioxx/testing/virtual_backend.hpp>
 #include <aioxx/testing/virtual_clock.hpp>

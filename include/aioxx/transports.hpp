@@ -6,7 +6,9 @@
 // You seldom name these: the functions of net/ make them for you.
 
 #include <aioxx/transports/child.hpp>
+#include <aioxx/transports/child_stdio.hpp>
 #include <aioxx/transports/datagram.hpp>
+#include <aioxx/transports/exec.hpp>
 #include <aioxx/transports/fd_channel.hpp>
 #include <aioxx/transports/file_channel.hpp>
 #include <aioxx/transports/memory.hpp>

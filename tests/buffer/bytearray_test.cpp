@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
+#include <optional>
 #include <random>
 #include <ranges>
 #include <span>
@@ -400,4 +402,178 @@ TEST_CASE("bytes and braces can be assigned", "[buffer]") {
     CHECK(bytes == std::string(100, 'q'));
     bytes = {};
     CHECK(bytes.empty());
+}
+
+TEST_CASE("slices are assigned and erased as in Python, also from the bytearray itself", "[buffer]") {
+    bytearray bytes("abcdef");
+    bytes.assign_slice(1, 3, "XYZ");
+    CHECK(bytes == "aXYZdef");
+    bytes.assign_slice(1, 4, "");
+    CHECK(bytes == "adef");
+    bytes.assign_slice(3, 1, "--");  // the stop is before the start: inserts
+    CHECK(bytes == "ade--f");
+    bytes.assign_slice(99, std::nullopt, "!");
+    CHECK(bytes == "ade--f!");
+    bytes.assign_slice(2, 2, bytes);
+    CHECK(bytes == "adade--f!e--f!");
+    bytes.assign_slice(0, 4, bytes.slice(-2, std::nullopt));
+    CHECK(bytes == "f!e--f!e--f!");
+    bytes.assign_slice(std::nullopt, std::nullopt, -1, bytes);
+    CHECK(bytes == "!f--e!f--e!f");
+    bytes.assign_slice(std::nullopt, std::nullopt, 4, "123");
+    CHECK(bytes == "1f--2!f-3e!f");
+    CHECK_THROWS_AS(bytes.assign_slice(std::nullopt, std::nullopt, 4, "12"), std::invalid_argument);
+    CHECK_THROWS_AS(bytes.assign_slice(std::nullopt, std::nullopt, 0, ""), std::invalid_argument);
+    CHECK(bytes == "1f--2!f-3e!f");
+
+    bytes.erase_slice(std::nullopt, std::nullopt, -2);
+    CHECK(bytes == "1-2f3!");
+    bytes.erase_slice(1, -1);
+    CHECK(bytes == "1!");
+    bytes.erase_slice(5, 9);
+    bytes.erase_slice(1, 0, 3);
+    CHECK(bytes == "1!");
+    CHECK_THROWS_AS(bytes.erase_slice(0, 1, 0), std::invalid_argument);
+}
+
+TEST_CASE("assigning to the front of the content moves only what is put there", "[buffer]") {
+    bytearray bytes(text_of(1000));
+    const std::byte* const tail = bytes.data() + 600;
+    bytes.assign_slice(0, 600, "head");
+    CHECK(bytes.data() + 4 == tail);
+    CHECK(bytes == "head" + text_of(1000).substr(600));
+    bytes.erase_slice(0, 4);
+    CHECK(bytes.data() == tail);
+}
+
+TEST_CASE("single bytes are inserted, popped and removed by value", "[buffer]") {
+    bytearray bytes("abc");
+    bytes.insert(-1, 'x');
+    bytes.insert(99, 33);
+    bytes.insert(-99, std::byte{'<'});
+    CHECK(bytes == "<abxc!");
+    CHECK(bytes.pop() == std::byte{'!'});
+    CHECK(bytes.pop(0) == std::byte{'<'});
+    CHECK(bytes.pop(-2) == std::byte{'x'});
+    CHECK_THROWS_AS(bytes.pop(3), std::out_of_range);
+    CHECK_THROWS_AS(bytes.pop(-4), std::out_of_range);
+    bytes.remove('b');
+    CHECK(bytes == "ac");
+    CHECK_THROWS_AS(bytes.remove('b'), std::invalid_argument);
+    CHECK_THROWS_AS(bytes.append(256), std::invalid_argument);
+    CHECK_THROWS_AS(bytes.insert(0, -1), std::invalid_argument);
+    bytes.reverse();
+    CHECK(bytes == "ca");
+    CHECK_THROWS_WITH(bytearray().pop(), "pop from an empty bytearray");
+}
+
+TEST_CASE("numbers are appended when all of them are bytes, else none", "[buffer]") {
+    bytearray bytes("a");
+    bytes.extend(std::vector<int>{98, 99});
+    CHECK(bytes == "abc");
+    CHECK_THROWS_AS(bytes.extend(std::vector<int>{100, 256}), std::invalid_argument);
+    CHECK(bytes == "abc");
+    bytes.extend(bytes);
+    CHECK(bytes == "abcabc");
+    const std::vector<long> numbers = {104, 105};
+    CHECK(bytearray(numbers.begin(), numbers.end()) == "hi");
+    std::vector<int> wrong(1000, 1);
+    wrong.back() = -1;
+    CHECK_THROWS_AS(bytearray(wrong.begin(), wrong.end()), std::invalid_argument);
+}
+
+TEST_CASE("take_bytes takes from the front in Python's counting", "[buffer]") {
+    bytearray bytes("abcdef");
+    CHECK(bytes.take_bytes(2) == "ab");
+    CHECK(bytes.take_bytes(-1) == "cde");
+    CHECK_THROWS_AS(bytes.take_bytes(2), std::out_of_range);
+    CHECK_THROWS_AS(bytes.take_bytes(-2), std::out_of_range);
+    CHECK(bytes.take_bytes(0).empty());
+    CHECK(bytes.take_bytes() == "f");
+    CHECK(bytes.take_bytes().empty());
+}
+
+TEST_CASE("memory is adopted and released without copying the content", "[buffer]") {
+    auto block = std::make_unique<std::byte[]>(500);
+    std::byte* const address = block.get();
+    block[0] = std::byte{'x'};
+    bytearray bytes = bytearray::adopt(std::move(block), 1, 500);
+    CHECK(bytes == "x");
+    CHECK(bytes.data() == address);
+    CHECK(bytes.capacity() == 500);
+    bytes.append(text_of(499));
+    CHECK(bytes.data() == address);
+
+    bytes.consume(1);
+    const std::size_t size = bytes.size();
+    const std::unique_ptr<std::byte[]> released = bytes.release();
+    CHECK(released.get() == address);
+    CHECK(bytes_view(released.get(), size) == text_of(499));
+    CHECK(bytes.empty());
+    bytes.append("reused");
+    CHECK(bytes == "reused");
+
+    const std::unique_ptr<std::byte[]> small = bytes.release();
+    CHECK(bytes_view(small.get(), 6) == "reused");
+    // A block as small as the inline one is copied, since its size is the mark of the inline one.
+    for (const std::size_t capacity : {std::size_t{1}, inline_size, inline_size + 1}) {
+        bytearray adopted = bytearray::adopt(std::make_unique<std::byte[]>(capacity), 1, capacity);
+        CHECK(adopted == bytes_view("\0", 1));
+        CHECK(is_inline(adopted) == (capacity <= inline_size));
+        adopted.append(text_of(100));
+        CHECK(adopted.slice(1, std::nullopt) == text_of(100));
+    }
+}
+
+TEST_CASE("slices, insertions and removals agree with std::string on random steps", "[buffer]") {
+    std::mt19937 random(41);
+    bytearray bytes;
+    std::string model;
+    for (int step = 0; step < 30000; ++step) {
+        CAPTURE(step);
+        const std::size_t from = random() % (model.size() + 1);
+        const std::size_t to = from + random() % (model.size() - from + 1);
+        const std::string piece = text_of(random() % (step % 50 == 0 ? 100 : 6));
+        switch (random() % 6) {
+            case 0: {
+                bytes.assign_slice(from, to, piece);
+                model.replace(from, to - from, piece);
+                break;
+            }
+            case 1: {
+                bytes.erase_slice(from, to);
+                model.erase(from, to - from);
+                break;
+            }
+            case 2: {
+                if (model.size() > 300) break;
+                bytes.assign_slice(from, to, bytes.slice(to, std::nullopt));
+                model.replace(from, to - from, std::string(model, to));
+                break;
+            }
+            case 3: {
+                const std::size_t stride = 1 + random() % 4;
+                bytes.erase_slice(from, to, stride);
+                for (std::size_t at = from, kept = 0, i = from; i < to; ++i, ++kept) {
+                    if (kept % stride == 0) {
+                        model.erase(at, 1);
+                    } else {
+                        ++at;
+                    }
+                }
+                break;
+            }
+            case 4: {
+                bytes.insert(from, piece);
+                model.insert(from, piece);
+                break;
+            }
+            default: {
+                bytes.append(piece);
+                model += piece;
+            }
+        }
+        REQUIRE(bytes.str() == model);
+        if (model.size() > 1000) bytes.clear(), model.clear();
+    }
 }

@@ -143,3 +143,19 @@ TEST_CASE("whole, byte by byte and in random pieces, the same match is found", "
         }
     }
 }
+
+TEST_CASE("many separators are found in one pass, whatever their last bytes", "[buffer]") {
+    std::vector<std::string> separators;
+    for (char c = 'A'; c <= 'Z'; ++c)
+        separators.push_back(std::string("--") + c);
+    std::string buffer(3000, 'x');
+    buffer += "QRS--Q";
+    until_search search = search_for(separators);
+    CHECK(search.find(buffer) == match{3003, 3006});
+    const until_search copy = search;
+    search.restart();
+    CHECK(search.find(bytes_view(buffer).first(3004)) == std::nullopt);
+    CHECK(search.scanned() == 3002);
+    CHECK(search.find(buffer) == match{3003, 3006});
+    CHECK(copy.scanned() == 3003);
+}

@@ -14,6 +14,7 @@
 #include <range/v3/range/concepts.hpp>
 #include <range/v3/range/conversion.hpp>
 #include <range/v3/view/filter.hpp>
+#include <range/v3/view/join.hpp>
 #include <range/v3/view/reverse.hpp>
 #include <range/v3/view/take.hpp>
 #include <range/v3/view/transform.hpp>
@@ -133,6 +134,18 @@ TEST_CASE("lines, parts and fields agree with a model on random bytes", "[buffer
     }
 }
 
+TEST_CASE("lines of many thousand bytes end where the model says", "[buffer]") {
+    std::mt19937 random(10);
+    for (int round = 0; round < 300; ++round) {
+        std::string text;
+        for (auto pieces = random() % 6; pieces != 0; --pieces) {
+            text.append(random() % 9000, 'x');
+            text += std::vector<std::string>{"\n", "\r", "\r\n", "\n\r", ""}[random() % 5];
+        }
+        REQUIRE(listed(lines(text)) == model_lines(text));
+    }
+}
+
 TEST_CASE("the elements are views of the bytes and the ranges can be walked again", "[buffer]") {
     const std::string text = "one\ntwo";
     const auto range = lines(text);
@@ -168,4 +181,34 @@ TEST_CASE("algorithms and views of range-v3 and of the standard take bytes and t
     CHECK(ranges::equal(text.view() | ranges::views::take(3), bytes_view("GET")));
     CHECK(ranges::equal(bytes_view("abc") | ranges::views::reverse, bytes_view("cba")));
     CHECK(std::ranges::equal(bytes_view("abc") | std::views::reverse, bytes_view("cba")));
+}
+
+TEST_CASE("chunks have a size, and the last has what is left", "[buffer]") {
+    CHECK(listed(chunks("", 3)) == strings{});
+    CHECK(listed(chunks("abcdefg", 3)) == strings{"abc", "def", "g"});
+    CHECK(listed(chunks("abcdef", 3)) == strings{"abc", "def"});
+    CHECK(listed(chunks("abc", bytes_view::npos)) == strings{"abc"});
+    CHECK_THROWS_AS(chunks("abc", 0), std::invalid_argument);
+    const auto range = chunks("abcd", 1);
+    CHECK(listed(range) == listed(range));
+}
+
+TEST_CASE("a range of bytes becomes a bytearray", "[buffer]") {
+    const auto upper = ranges::views::transform(
+        [](std::byte value) { return static_cast<std::byte>(std::to_integer<int>(value) & 0xdf); });
+    CHECK((bytes_view("abc") | upper | ranges::to<bytearray>()) == "ABC");
+    CHECK((bytes_view("abc") | ranges::views::reverse | ranges::to<bytearray>()) == "cba");
+    CHECK((lines("one\ntwo") | ranges::views::join | ranges::to<bytearray>()) == "onetwo");
+}
+
+TEST_CASE("lines of parts of lines can be walked lazily", "[buffer]") {
+    const bytearray text("a=1\nb=2\n\nc\n");
+    strings keys;
+    for (const bytes_view key :
+         lines(text) | ranges::views::filter([](bytes_view line) { return !line.empty(); }) |
+             ranges::views::transform([](bytes_view line) { return line.partition("=")[0]; })) {
+        keys.emplace_back(key.str());
+    }
+    CHECK(keys == strings{"a", "b", "c"});
+    CHECK(bytes_view("+").join(lines(text)) == "a=1+b=2++c");
 }

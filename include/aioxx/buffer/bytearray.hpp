@@ -12,20 +12,29 @@
 #include <cstddef>
 #include <cstring>
 #include <functional>
+#include <iterator>
 #include <limits>
-#include <new>
+#include <memory>
+#include <optional>
+#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include <aioxx/base/contract.hpp>
+#include <aioxx/buffer/byte_value.hpp>
+#include <aioxx/buffer/bytes_methods.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
+#include <aioxx/buffer/slice.hpp>
 
 namespace aioxx {
 
 /// Owned bytes (Python: bytearray).
-class bytearray {
+///
+/// Changes take bytes that may lie in the bytearray itself. Errors: std::length_error beyond max_size, and
+/// the content stays.
+class bytearray : public bytes_methods<bytearray, bytes_view, bytearray> {
 public:
     using value_type = std::byte;
     using iterator = std::byte*;
@@ -36,6 +45,19 @@ public:
     bytearray() noexcept = default;
     explicit bytearray(bytes_view content) { append(content); }
     bytearray(std::size_t count, std::byte value) { resize(count, value); }
+
+    /// The elements of a range, bytes or integers, as ranges::to<bytearray>() and containers make it.
+    /// Errors: std::invalid_argument for a number that is no byte.
+    template <std::input_iterator Iterator, std::sentinel_for<Iterator> Sentinel>
+    requires std::convertible_to<std::iter_reference_t<Iterator>, byte_value> bytearray(Iterator first,
+                                                                                        Sentinel last)
+        : bytearray() {  // so that a number that is no byte leaves nothing behind
+        if constexpr (std::forward_iterator<Iterator>) {
+            reserve(static_cast<std::size_t>(std::ranges::distance(first, last)));
+        }
+        for (; first != last; ++first)
+            append(byte_value(*first));
+    }
 
     bytearray(const bytearray& other) : bytearray(other.view()) {}
     bytearray(bytearray&& other) noexcept { steal(other); }
@@ -84,32 +106,13 @@ public:
     [[nodiscard]] std::byte& back() noexcept { return (*this)[size() - 1]; }
     [[nodiscard]] std::byte back() const noexcept { return (*this)[size() - 1]; }
 
-    /// Errors: std::out_of_range naming the index and the size.
-    [[nodiscard]] std::byte& at(std::size_t index) {
-        require_index(index);
-        return data()[index];
-    }
-    [[nodiscard]] std::byte at(std::size_t index) const {
-        require_index(index);
-        return data()[index];
-    }
+    /// One byte; a negative index counts from the end. Errors: std::out_of_range naming index and size.
+    [[nodiscard]] std::byte& at(slice_bound index) { return data()[checked(index)]; }
+    using bytes_methods::at;
 
     /// Lifetime: until the next change of the content.
     [[nodiscard]] bytes_view view() const noexcept { return {data(), size()}; }
     [[nodiscard]] std::string_view str() const noexcept { return view().str(); }
-
-    [[nodiscard]] std::size_t find(bytes_view wanted, std::size_t from = 0) const noexcept {
-        return view().find(wanted, from);
-    }
-    [[nodiscard]] std::size_t find(char wanted, std::size_t from = 0) const noexcept {
-        return view().find(wanted, from);
-    }
-    [[nodiscard]] std::size_t find(std::byte wanted, std::size_t from = 0) const noexcept {
-        return view().find(wanted, from);
-    }
-    [[nodiscard]] bool contains(bytes_view wanted) const noexcept { return view().contains(wanted); }
-    [[nodiscard]] bool starts_with(bytes_view prefix) const noexcept { return view().starts_with(prefix); }
-    [[nodiscard]] bool ends_with(bytes_view suffix) const noexcept { return view().ends_with(suffix); }
 
     friend bool operator==(const bytearray& a, const bytearray& b) noexcept { return a.view() == b.view(); }
     friend std::strong_ordering operator<=>(const bytearray& a, const bytearray& b) noexcept {
@@ -139,15 +142,26 @@ public:
         std::memcpy(prepare(content.size()).data(), content.data(), content.size());
         end_ += content.size();
     }
-    void append(std::byte value) {
+    void append(byte_value value) {
         if (room() == 0) make_room(1);
         block()[end_++] = value;
     }
-    void push_back(std::byte value) { append(value); }
+    void push_back(byte_value value) { append(value); }
+    void extend(bytes_view content) { append(content); }
+    /// Numbers, as far as they are bytes. Errors: std::invalid_argument for one that is not; then none is
+    /// appended.
+    template <std::ranges::input_range Range>
+    requires(
+        !bytes_like<Range> &&
+        std::convertible_to<std::ranges::range_reference_t<Range>, byte_value>) void extend(Range&& values) {
+        append(bytearray(std::ranges::begin(values), std::ranges::end(values)));
+    }
     bytearray& operator+=(bytes_view content) {
         append(content);
         return *this;
     }
+    /// Repeats the content a number of times; nothing is left for one below 1.
+    bytearray& operator*=(std::ptrdiff_t count) { return *this = repeat(count); }
 
     /// Room for a number of bytes behind the content, not initialised; commit() makes them content.
     /// Lifetime: until the next change of the content.
@@ -196,6 +210,18 @@ public:
         return taken;
     }
 
+    /// As take, for a number in Python's counting; all by default (Python 3.15: take_bytes).
+    /// Errors: std::out_of_range when there are not so many.
+    [[nodiscard]] bytearray take_bytes(slice_bound count = std::nullopt) {
+        const std::ptrdiff_t wanted = count.among(size());
+        if (!count.given()) return take(size());
+        if (wanted < 0 || static_cast<std::size_t>(wanted) > size()) {
+            throw std::out_of_range("take_bytes: " + std::to_string(count.value()) + " is out of range for " +
+                                    std::to_string(size()) + " bytes");
+        }
+        return take(static_cast<std::size_t>(wanted));
+    }
+
     // ---- anywhere ----
 
     /// Replaces the content by bytes, which may lie in it.
@@ -210,17 +236,67 @@ public:
         append(content);
     }
 
-    /// Inserts bytes, which may lie in this bytearray, before a position, which is clamped to the size.
-    void insert(std::size_t position, bytes_view content) {
-        if (content.empty()) return;
-        if (lies_inside(content)) return insert(position, bytearray(content));  // inserting moves it
-        const std::size_t at = std::min(position, size());
-        const std::size_t behind = size() - at;
-        static_cast<void>(prepare(content.size()));
-        std::memmove(data() + at + content.size(), data() + at, behind);
-        std::memcpy(data() + at, content.data(), content.size());
-        end_ += content.size();
+    /// Inserts before a position, which is clamped; -1 is before the last byte.
+    void insert(slice_bound position, bytes_view content) {
+        const std::size_t at = position.clamped_to(size(), size());
+        replace_part(at, at, content);
     }
+    void insert(slice_bound position, byte_value value) {
+        const std::byte copy = value;
+        insert(position, bytes_view(&copy, 1));
+    }
+
+    /// Puts bytes in place of [start, stop) (Python: self[start:stop] = content); before start when stop is
+    /// before it.
+    void assign_slice(slice_bound start, slice_bound stop, bytes_view content) {
+        const std::size_t begin = start.clamped_to(size(), 0);
+        replace_part(begin, std::max(begin, stop.clamped_to(size(), size())), content);
+    }
+    /// Puts bytes in place of each step-th (Python: self[start:stop:step] = content). With a step of 1 the
+    /// length may change.
+    /// Errors: std::invalid_argument for a step of 0, and for another number of bytes than the slice has.
+    void assign_slice(slice_bound start, slice_bound stop, slice_bound step, bytes_view content) {
+        const detail::slice_range range(size(), start, stop, step);
+        if (range.step == 1) return assign_slice(start, stop, content);
+        if (content.size() != range.count) {
+            throw std::invalid_argument("assign_slice: the slice has " + std::to_string(range.count) +
+                                        " bytes, got " + std::to_string(content.size()));
+        }
+        if (lies_inside(content)) return assign_slice(start, stop, step, bytearray(content));
+        for (std::size_t i = 0; i < range.count; ++i)
+            data()[range[i]] = content[i];
+    }
+
+    /// Removes each step-th of the bytes of [start, stop) (Python: del self[start:stop:step]).
+    /// Errors: std::invalid_argument for a step of 0.
+    void erase_slice(slice_bound start, slice_bound stop, slice_bound step = 1) {
+        const detail::slice_range range = detail::slice_range(size(), start, stop, step).ascending();
+        if (range.count == 0) return;
+        if (range.step == 1) return erase(range[0], range.count);
+        // What stays between two that go moves to the front in one piece.
+        std::byte* target = data() + range[0];
+        for (std::size_t i = 0; i < range.count; ++i) {
+            const std::size_t from = range[i] + 1;
+            const std::size_t to = i + 1 < range.count ? range[i + 1] : size();
+            std::memmove(target, data() + from, to - from);
+            target += to - from;
+        }
+        end_ -= range.count;
+    }
+
+    /// Removes one byte, the last by default, and returns it. Errors: std::out_of_range.
+    std::byte pop(slice_bound index = -1) {
+        if (empty()) throw std::out_of_range("pop from an empty bytearray");
+        const std::size_t at = checked(index);
+        const std::byte value = data()[at];
+        erase(at, 1);
+        return value;
+    }
+
+    /// Removes the first byte of a value. Errors: std::invalid_argument when there is none.
+    void remove(byte_value value) { erase(found("remove", find(value)), 1); }
+
+    void reverse() noexcept { std::reverse(begin(), end()); }
 
     /// Removes bytes from a position on, as far as there are any.
     void erase(std::size_t position, std::size_t count = npos) noexcept {
@@ -232,6 +308,8 @@ public:
     }
 
     void clear() noexcept { begin_ = end_ = 0; }
+
+    // ---- memory ----
 
     /// Makes room for a size in one step.
     void reserve(std::size_t count) {
@@ -250,6 +328,29 @@ public:
         if (empty()) *this = bytearray();
     }
 
+    /// Makes a block from elsewhere the content, without copying unless it is as small as inline_size.
+    /// Requires: the block has the capacity, and its first bytes, so many as the size, are initialised.
+    [[nodiscard]] static bytearray adopt(std::unique_ptr<std::byte[]> block, std::size_t size,
+                                         std::size_t capacity) {
+        AIOXX_EXPECTS(size <= capacity);
+        if (capacity <= inline_size) return bytearray(bytes_view(block.get(), size));
+        bytearray result;
+        result.heap_ = block.release();
+        result.capacity_ = capacity;
+        result.end_ = size;
+        return result;
+    }
+    /// Hands over a block with the content at its start, and is empty then. The content is copied when it is
+    /// inline, and moved within the block when something was removed from its front.
+    [[nodiscard]] std::unique_ptr<std::byte[]> release() {
+        if (is_inline()) reallocate(smallest_block);
+        std::memmove(heap_, data(), size());
+        std::unique_ptr<std::byte[]> content(heap_);
+        capacity_ = inline_size;
+        clear();
+        return content;
+    }
+
     [[nodiscard]] static constexpr std::size_t max_size() noexcept {
         return static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max());
     }
@@ -266,13 +367,6 @@ private:
                std::less<>()(content.data(), block() + capacity_);
     }
 
-    void require_index(std::size_t index) const {
-        if (index >= size()) {
-            throw std::out_of_range("bytearray index " + std::to_string(index) + " is out of range for " +
-                                    std::to_string(size()) + " bytes");
-        }
-    }
-
     // Moves the content to the block's start when that is enough and cheap, else to a larger block.
     void make_room(std::size_t count) {
         const std::size_t held = size();
@@ -282,20 +376,41 @@ private:
         }
         if (held + count <= capacity_ && (begin_ >= held || is_inline())) {
             std::memmove(block(), data(), held);
+            begin_ = 0;
+            end_ = held;
         } else {
-            const std::size_t wanted = std::max(held + count, std::min(max_size(), capacity_ * 2));
-            auto* larger = static_cast<std::byte*>(::operator new(wanted));
-            if (held != 0) std::memcpy(larger, data(), held);
-            free_block();
-            heap_ = larger;
-            capacity_ = wanted;
+            reallocate(std::max(held + count, std::min(max_size(), capacity_ * 2)));
         }
+    }
+
+    // Moves the content to the start of another block.
+    void reallocate(std::size_t capacity) {
+        auto* const other = new std::byte[capacity];
+        const std::size_t held = size();
+        if (held != 0) std::memcpy(other, data(), held);
+        free_block();
+        heap_ = other;
+        capacity_ = capacity;
         begin_ = 0;
         end_ = held;
     }
 
+    // Puts bytes, which may lie in the content, in place of those of [begin, end).
+    void replace_part(std::size_t begin, std::size_t end, bytes_view content) {
+        if (!content.empty() && lies_inside(content)) return replace_part(begin, end, bytearray(content));
+        const std::size_t removed = end - begin;
+        if (begin == 0 && content.size() <= removed) {
+            consume(removed - content.size());
+        } else {
+            if (content.size() > removed) static_cast<void>(prepare(content.size() - removed));
+            std::memmove(data() + begin + content.size(), data() + end, size() - end);
+            end_ = end_ - removed + content.size();
+        }
+        if (!content.empty()) std::memcpy(data() + begin, content.data(), content.size());
+    }
+
     void free_block() noexcept {
-        if (!is_inline()) ::operator delete(heap_, capacity_);
+        if (!is_inline()) delete[] heap_;
     }
 
     void steal(bytearray& other) noexcept {

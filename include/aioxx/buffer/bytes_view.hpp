@@ -10,11 +10,14 @@
 #include <concepts>
 #include <cstddef>
 #include <cstring>
+#include <functional>
 #include <iterator>
 #include <ranges>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+
+#include <aioxx/buffer/bytes_methods.hpp>
 
 namespace aioxx {
 
@@ -51,8 +54,12 @@ constexpr const std::byte* as_bytes(const Byte* data) noexcept {
 
 }  // namespace detail
 
+class bytearray;
+
 /// Borrowed bytes, read-only (Python: a read-only memoryview; wherever asyncio takes "bytes-like").
-class bytes_view {
+///
+/// Methods that give new bytes return a bytearray, which <aioxx/buffer/bytearray.hpp> completes.
+class bytes_view : public bytes_methods<bytes_view, bytes_view, bytearray> {
 public:
     using value_type = std::byte;
     using iterator = const std::byte*;
@@ -113,25 +120,6 @@ public:
         return {data_ + start, std::min(count, size_ - start)};
     }
     constexpr void remove_prefix(std::size_t count) noexcept { *this = subview(count); }
-
-    /// The position of a byte or of a sequence, from a position on; npos when it is not there.
-    [[nodiscard]] std::size_t find(char wanted, std::size_t from = 0) const noexcept {
-        if (from >= size_) return npos;
-        const void* found = std::memchr(data_ + from, static_cast<unsigned char>(wanted), size_ - from);
-        return found == nullptr ? npos
-                                : static_cast<std::size_t>(static_cast<const std::byte*>(found) - data_);
-    }
-    [[nodiscard]] std::size_t find(std::byte wanted, std::size_t from = 0) const noexcept {
-        return find(static_cast<char>(wanted), from);
-    }
-    [[nodiscard]] std::size_t find(bytes_view wanted, std::size_t from = 0) const noexcept {
-        return str().find(wanted.str(), from);
-    }
-    [[nodiscard]] bool contains(bytes_view wanted) const noexcept { return find(wanted) != npos; }
-    [[nodiscard]] bool starts_with(bytes_view prefix) const noexcept {
-        return str().starts_with(prefix.str());
-    }
-    [[nodiscard]] bool ends_with(bytes_view suffix) const noexcept { return str().ends_with(suffix.str()); }
 
     /// By content, as unsigned bytes.
     friend constexpr bool operator==(bytes_view a, bytes_view b) noexcept {
@@ -216,3 +204,11 @@ template <>
 inline constexpr bool std::ranges::enable_view<aioxx::mutable_bytes_view> = true;
 template <>
 inline constexpr bool std::ranges::enable_borrowed_range<aioxx::mutable_bytes_view> = true;
+
+/// By content: equal bytes have equal hashes, and those of the std::string_view of the same bytes.
+template <>
+struct std::hash<aioxx::bytes_view> {
+    [[nodiscard]] std::size_t operator()(aioxx::bytes_view bytes) const noexcept {
+        return std::hash<std::string_view>()(bytes.str());
+    }
+};

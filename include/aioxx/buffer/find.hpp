@@ -6,14 +6,17 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <aioxx/buffer/bytes_view.hpp>
+#include <aioxx/buffer/search.hpp>
 
 namespace aioxx {
 
@@ -28,36 +31,42 @@ struct match {
 /// The search for one of several separators.
 ///
 /// The match that ends first wins, even if it is the longer separator; of two that end together the shorter
-/// (asyncio: readuntil since 3.13).
+/// (asyncio: readuntil since 3.13). A byte is looked at once for each byte that ends a separator.
 class until_search {
 public:
     /// The end of a line: one '\n'.
     until_search() = default;
 
     /// Errors: std::invalid_argument for an empty separator.
-    explicit until_search(bytes_view separator) : first_(checked(separator)), longest_(separator.size()) {}
+    explicit until_search(bytes_view separator) : only_(checked(separator)), longest_(separator.size()) {}
 
     /// Errors: std::invalid_argument for no separators, or an empty one.
-    explicit until_search(std::span<const bytes_view> separators)
-        : until_search(separators.empty() ? no_separators() : separators.front()) {
-        for (const bytes_view& separator : separators.subspan(1)) {
-            others_.emplace_back(checked(separator));
+    explicit until_search(std::span<const bytes_view> separators) {
+        if (separators.empty())
+            throw std::invalid_argument("a search needs at least one separator, got none");
+        only_ = checked(separators.front());
+        longest_ = only_.size();
+        if (separators.size() == 1) return;
+        auto all = std::make_shared<several>();
+        for (const bytes_view& separator : separators) {
+            all->separators.emplace_back(checked(separator));
+            const char last = all->separators.back().back();
+            if (all->last_bytes.find(last) == std::string::npos) all->last_bytes += last;
             longest_ = std::max(longest_, separator.size());
         }
+        std::stable_sort(all->separators.begin(), all->separators.end(),
+                         [](const std::string& a, const std::string& b) { return a.size() < b.size(); });
+        several_ = std::move(all);
     }
 
     /// Looks for the first match. Requires: the buffer begins with what it began with at the last call, or
     /// restart() was called in between.
-    [[nodiscard]] std::optional<match> find(bytes_view buffer) {
-        if (longest_ == 1 && others_.empty()) return find_byte(buffer);
-        // One separator is looked for up to its match. Of several, each has to stop where another may match,
-        // or the rarest would be looked for up to the end of the buffer, for every match.
-        for (std::size_t step = others_.empty() ? buffer.size() : first_step;; step *= 2) {
-            const bytes_view window = buffer.first(scanned_ + step);
-            if (const auto found = find_first_end(window)) return found;
-            if (window.size() >= longest_) scanned_ = std::max(scanned_, window.size() + 1 - longest_);
-            if (window.size() == buffer.size()) return std::nullopt;
-        }
+    [[nodiscard]] std::optional<match> find(bytes_view buffer) noexcept {
+        const std::optional<match> found = several_ ? find_several(buffer.str()) : find_only(buffer.str());
+        // A match that begins before what is known now would have been found.
+        const std::size_t seen = found ? found->end - 1 : buffer.size();
+        if (seen >= longest_) scanned_ = std::max(scanned_, seen + 1 - longest_);
+        return found;
     }
 
     /// Bytes at the front that are known not to begin a match.
@@ -69,6 +78,12 @@ public:
 private:
     static constexpr std::size_t first_step = 256;
 
+    // Does not change, so that copies of a search share it.
+    struct several {
+        std::vector<std::string> separators;  // the shortest first
+        std::string last_bytes;               // each once
+    };
+
     static std::string_view checked(bytes_view separator) {
         if (separator.empty()) {
             throw std::invalid_argument("a separator must have at least one byte, got an empty one");
@@ -76,36 +91,44 @@ private:
         return separator.str();
     }
 
-    [[noreturn]] static bytes_view no_separators() {
-        throw std::invalid_argument("a search needs at least one separator, got none");
+    [[nodiscard]] std::optional<match> find_only(std::string_view buffer) const noexcept {
+        const std::size_t at = detail::find_bytes(buffer, only_, scanned_);
+        if (at == std::string_view::npos) return std::nullopt;
+        return match{at, at + only_.size()};
     }
 
-    // The usual search by far: for the end of a line.
-    [[nodiscard]] std::optional<match> find_byte(bytes_view buffer) noexcept {
-        const std::size_t at = buffer.find(first_.front(), scanned_);
-        if (at != bytes_view::npos) return match{at, at + 1};
-        scanned_ = buffer.size();
+    // In windows, each twice as large as the last: a last byte that is rare is not looked for behind the
+    // match of another, at least not far, however often the search begins again.
+    [[nodiscard]] std::optional<match> find_several(std::string_view buffer) const noexcept {
+        std::size_t from = scanned_;
+        for (std::size_t step = first_step; from < buffer.size(); step *= 2) {
+            const std::size_t end = from + std::min(step, buffer.size() - from);
+            std::optional<match> best;
+            for (const char last : several_->last_bytes) {
+                if (const auto found = find_end(buffer.substr(0, best ? best->end - 1 : end), last, from)) {
+                    best = found;
+                }
+            }
+            if (best) return best;
+            from = end;
+        }
         return std::nullopt;
     }
 
-    [[nodiscard]] std::optional<match> find_first_end(bytes_view window) const noexcept {
-        std::optional<match> best = find_one(window, first_);
-        for (const std::string& separator : others_) {
-            const auto found = find_one(best ? window.first(best->end) : window, separator);
-            if (found && (!best || found->end < best->end || found->begin > best->begin)) best = found;
+    // The first separator that ends with a byte; of those that end together the shortest.
+    [[nodiscard]] std::optional<match> find_end(std::string_view window, char last,
+                                                std::size_t from) const noexcept {
+        for (; (from = detail::find_byte(window, last, from)) != std::string_view::npos; ++from) {
+            const std::string_view unseen = window.substr(scanned_, from + 1 - scanned_);
+            for (const std::string& separator : several_->separators) {
+                if (unseen.ends_with(separator)) return match{from + 1 - separator.size(), from + 1};
+            }
         }
-        return best;
+        return std::nullopt;
     }
 
-    [[nodiscard]] std::optional<match> find_one(bytes_view window,
-                                                const std::string& separator) const noexcept {
-        const std::size_t at = window.find(bytes_view(separator), scanned_);
-        if (at == bytes_view::npos) return std::nullopt;
-        return match{at, at + separator.size()};
-    }
-
-    std::string first_ = "\n";  // apart from the others, so that one short separator needs no memory
-    std::vector<std::string> others_;
+    std::string only_ = "\n";  // apart from several, so that one short separator needs no memory
+    std::shared_ptr<const several> several_;
     std::size_t longest_ = 1;
     std::size_t scanned_ = 0;
 };
