@@ -206,8 +206,11 @@ TEST_CASE("a connection that is recorded from connection_made on lacks nothing",
                                                       std::make_shared<recording_protocol>());
     b->write("early");
     b->start();
-    std::make_shared<stream_transport>(loop.loop(), std::move(link.a), near)->start();
+    bool ready = false;
+    std::make_shared<stream_transport>(loop.loop(), std::move(link.a), near)
+        ->start([&](const std::exception_ptr& failure) { ready = failure == nullptr; });
     loop.settle();
+    CHECK(ready);  // a layer has something of its own to wait for, which does not replace this
     b->close();
     loop.settle();
     CHECK(near->story() == "connection_made data_received eof_received connection_lost");

@@ -54,8 +54,8 @@ public:
             if (all->last_bytes.find(last) == std::string::npos) all->last_bytes += last;
             longest_ = std::max(longest_, separator.size());
         }
-        std::stable_sort(all->separators.begin(), all->separators.end(),
-                         [](const std::string& a, const std::string& b) { return a.size() < b.size(); });
+        std::sort(all->separators.begin(), all->separators.end(),
+                  [](const std::string& a, const std::string& b) { return a.size() < b.size(); });
         several_ = std::move(all);
     }
 

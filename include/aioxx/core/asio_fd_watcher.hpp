@@ -4,12 +4,13 @@
 // core/asio_fd_watcher.hpp: waits for descriptors through Asio.
 //
 // On Linux the watch hands its own two operation objects to Asio's epoll reactor, which is what Asio's sockets
-// do: they are part of the watch, so waiting never allocates, and the edge-triggered registration stays as it
+// do: they belong to the watch, so waiting does not allocate, and the edge-triggered registration stays as it
 // is, so waiting costs no system call. That uses names of asio::detail, which are the same from 1.22 to 1.38;
 // they appear in this file only. With AIOXX_PORTABLE_WAIT, and where there is no epoll, it is Asio's public
 // async_wait, for one epoll_ctl a wait.
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -107,8 +108,7 @@ public:
           reactor_(asio::use_service<reactor>(context)),
           fd_(fd),
           handler_(&handler),
-          read_(*this, &fd_handler::on_readable),
-          write_(*this, &fd_handler::on_writable) {
+          read_(*this, &fd_handler::on_readable) {
         reactor_.init_task();
         if (const int code = reactor_.register_descriptor(fd_, data_)) {
             reactor_.cleanup_descriptor_data(data_);
@@ -117,7 +117,10 @@ public:
     }
 
     void await_readable() override { start(reactor::read_op, read_); }
-    void await_writable() override { start(reactor::write_op, write_); }
+    void await_writable() override {
+        if (!write_) write_ = std::make_unique<operation>(*this, &fd_handler::on_writable);
+        start(reactor::write_op, *write_);
+    }
 
     void release() noexcept override {
         detach();
@@ -181,7 +184,7 @@ private:
     fd_handler* handler_;
     reactor::per_descriptor_data data_{};
     operation read_;
-    operation write_;
+    std::unique_ptr<operation> write_;  // most connections never wait for it
     int users_ = 1;  // the holder and each wait that is outstanding
 };
 

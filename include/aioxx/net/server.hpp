@@ -10,7 +10,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include <aioxx/base/error.hpp>
+#include <aioxx/base/intrusive_list.hpp>
 #include <aioxx/base/scope_exit.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/event_loop.hpp>
@@ -64,7 +64,9 @@ private:
     dev_t device_ = 0;
 };
 
-class server_state final : public std::enable_shared_from_this<server_state>, private loop_resource {
+class server_state final : public std::enable_shared_from_this<server_state>,
+                           private loop_resource,
+                           private transport_owner {
 public:
     using factory_function = function<std::shared_ptr<base_protocol>()>;
     using layer_function = function<std::unique_ptr<stream_channel>(std::unique_ptr<stream_channel>&&)>;
@@ -108,9 +110,12 @@ public:
     }
 
     void for_each_connection(const std::function<void(stream_transport&)>& action) {
-        const std::vector<stream_transport*> now(connections_.begin(), connections_.end());
-        for (stream_transport* connection : now) {
-            if (connections_.contains(connection)) action(*connection);
+        std::vector<std::shared_ptr<stream_transport>> now;
+        for (stream_transport* each = connections_.front(); each != nullptr; each = connections_.next(*each)) {
+            now.push_back(each->shared_from_this());
+        }
+        for (const auto& connection : now) {
+            if (in_list(*connection).is_linked()) action(*connection);
         }
     }
 
@@ -121,7 +126,7 @@ public:
     }
     [[nodiscard]] bool is_serving() const noexcept { return serving_; }
     [[nodiscard]] bool is_closed() const noexcept { return closed_; }
-    [[nodiscard]] std::size_t connection_count() const noexcept { return connections_.size(); }
+    [[nodiscard]] std::size_t connection_count() const noexcept { return count_; }
 
     event ended;          // closed, and no connection is left
     bool waited = false;  // serve_forever has its one user
@@ -136,28 +141,32 @@ private:
             std::unique_ptr<stream_channel> channel = std::make_unique<socket_channel>(loop_, std::move(fd), peer);
             if (layer_) channel = layer_(std::move(channel));
             auto made = std::make_shared<stream_transport>(loop_, std::move(channel), std::move(served));
-            connections_.insert(made.get());
-            made->set_detached_callback([held, gone = made.get()] { held->drop(gone); });
+            made->set_owner({held, static_cast<transport_owner*>(this)});
             made->start();
+            connections_.push_back(*made);
+            ++count_;
         } catch (const std::exception&) {
             loop_.call_exception_handler(
                 {"an accepted connection could not be set up", std::current_exception(), describe()});
         }
-        if (max_connections_ != 0 && connections_.size() >= max_connections_) pause_accepting(true);
+        if (max_connections_ != 0 && count_ >= max_connections_) pause_accepting(true);
     }
 
-    void drop(stream_transport* gone) {
-        connections_.erase(gone);
-        if (max_connections_ != 0 && connections_.size() < max_connections_) pause_accepting(false);
+    void connection_ended(stream_transport& gone) override {
+        in_list(gone).unlink();
+        --count_;
+        if (max_connections_ != 0 && count_ < max_connections_) pause_accepting(false);
         check_ended();
     }
+
+    static list_node<owned_tag>& in_list(stream_transport& connection) noexcept { return connection; }
 
     void pause_accepting(bool pause) {
         for (auto& socket : sockets_) pause ? socket->pause() : socket->resume();
     }
 
     void check_ended() noexcept {
-        if (!closed_ || !connections_.empty()) return;
+        if (!closed_ || count_ != 0) return;
         ended.set();
         static_cast<loop_resource*>(this)->unlink();
         const auto last = std::move(self_);
@@ -177,7 +186,8 @@ private:
     std::size_t max_connections_;
     std::vector<std::unique_ptr<accept_loop>> sockets_;
     std::vector<socket_file> files_;
-    std::unordered_set<stream_transport*> connections_;
+    intrusive_list<stream_transport, owned_tag> connections_;
+    std::size_t count_ = 0;  // of them
     std::shared_ptr<server_state> self_;  // while it serves or has connections
     bool serving_ = false;
     bool closed_ = false;

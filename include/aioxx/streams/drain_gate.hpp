@@ -43,7 +43,7 @@ public:
         lost_ = true;
         reason_ = std::move(reason);
         waiting_.wake_all();
-        closed_.set();
+        if (closed_) closed_->set();
     }
 
     /// Sets the time after which waiting in drain ends with timeout_error; nothing takes it away.
@@ -71,7 +71,11 @@ public:
     [[nodiscard]] awaiter drain(std::size_t written = 0) noexcept;
 
     /// Waits until the connection is over. Errors: none. Cancellation: safe.
-    [[nodiscard]] event::awaiter wait_closed() noexcept { return closed_.wait(); }
+    [[nodiscard]] event::awaiter wait_closed() {
+        if (!closed_) closed_ = std::make_unique<event>();
+        if (lost_) closed_->set();
+        return closed_->wait();
+    }
 
     /// Throws what a write on a lost connection learns.
     [[noreturn]] void throw_lost() const {
@@ -83,7 +87,7 @@ private:
     static constexpr std::size_t yield_after = 256 * 1024;  // bytes written without a suspension
 
     wait_queue waiting_;
-    event closed_;
+    std::unique_ptr<event> closed_;  // there is nobody to wait for it most of the time
     std::exception_ptr reason_;
     std::unique_ptr<expiry> deadline_;  // most streams have none
     std::size_t unyielded_ = 0;

@@ -54,7 +54,7 @@ public:
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
     [[nodiscard]] bool ended() const noexcept { return ended_; }
     [[nodiscard]] const std::exception_ptr& failure() const noexcept { return failure_; }
-    [[nodiscard]] std::size_t size() const noexcept { return held_.size() - lent_ + late_.size(); }
+    [[nodiscard]] std::size_t size() const noexcept { return held_.size() - lent_ + (late_ ? late_->size() : 0); }
     [[nodiscard]] bool at_eof() const noexcept { return ended_ && size() == 0; }
 
     /// Sets the time after which waiting ends with timeout_error; nothing takes it away. What has arrived stays.
@@ -75,7 +75,8 @@ public:
     void feed(bytes_view arrived) {
         if (arrived.empty()) return;
         if (lent_ != 0) {  // what is lent must not move
-            late_.append(arrived);
+            if (!late_) late_ = std::make_unique<bytearray>();
+            late_->append(arrived);
         } else if (operation_ != nullptr && held_.empty() && !operation_->borrows()) {
             std::size_t used = 0;
             const bool complete = operation_->look(*this, arrived, used);
@@ -182,10 +183,7 @@ private:
     void take_back() {
         if (lent_ == 0) return;
         held_.consume(std::exchange(lent_, 0));
-        if (!late_.empty()) {
-            held_.append(late_);
-            late_.clear();
-        }
+        if (late_) held_.append(*std::exchange(late_, nullptr));
         after_reading();
     }
 
@@ -201,8 +199,8 @@ private:
 
     std::size_t limit_;
     bytearray held_;
-    bytearray late_;        // arrived while a view was lent
-    std::size_t lent_ = 0;  // bytes at the front that a view refers to
+    std::unique_ptr<bytearray> late_;  // arrived while a view was lent
+    std::size_t lent_ = 0;             // bytes at the front that a view refers to
     receive_operation* operation_ = nullptr;
     read_transport* transport_ = nullptr;
     std::exception_ptr failure_;

@@ -25,16 +25,25 @@ concept stream_handler = std::is_invocable_r_v<coro<>, Handler&, stream_reader, 
 
 namespace detail {
 
+// Functions of their own: what they need would take room in the frame below as long as the connection lasts.
+template <class Handler>
+coro<> call_handler(Handler& handler, stream& connection) {
+    return handler(std::move(connection.reader), std::move(connection.writer));
+}
+inline void report_handler(const stream_writer& writer) {
+    get_running_loop().call_exception_handler(
+        {"exception in a connection handler", std::current_exception(),
+         writer.transport() != nullptr ? writer.transport()->describe() : std::string("a lost connection")});
+}
+
 // Runs the handler of one connection. Leaving it closes the connection.
 template <class Handler>
 coro<> handle_stream(std::shared_ptr<Handler> handler, stream connection) {
     const stream_writer writer = connection.writer;
     try {
-        co_await (*handler)(std::move(connection.reader), std::move(connection.writer));
+        co_await call_handler(*handler, connection);
     } catch (const std::exception&) {
-        get_running_loop().call_exception_handler(
-            {"exception in a connection handler", std::current_exception(),
-             writer.transport() != nullptr ? writer.transport()->describe() : std::string("a lost connection")});
+        report_handler(writer);
     } catch (...) {
         writer.close();
         throw;  // a cancellation
@@ -49,7 +58,7 @@ auto handler_factory(Handler handler, std::size_t limit) {
         auto state = std::make_shared<stream_protocol>(limit);
         std::weak_ptr<stream_protocol> weak = state;
         state->set_connected_callback([shared, weak] {
-            create_task(handle_stream(shared, make_stream(weak.lock())), "connection handler");
+            create_task(handle_stream(shared, make_stream(weak.lock())), "connection");
         });
         return state;
     };

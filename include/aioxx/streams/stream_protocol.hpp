@@ -25,7 +25,9 @@ public:
     explicit stream_protocol(std::size_t limit) : incoming(limit) {}
 
     /// Runs a function once from connection_made.
-    void set_connected_callback(function<void()> connected) { connected_ = std::move(connected); }
+    void set_connected_callback(function<void()> connected) {
+        connected_ = std::make_unique<function<void()>>(std::move(connected));
+    }
 
     receive_buffer incoming;
     drain_gate gate;
@@ -52,7 +54,7 @@ public:
     void connection_made(aioxx::transport& made) override {
         transport_ = &made;
         incoming.set_transport(&made);
-        if (connected_) std::exchange(connected_, nullptr)();
+        if (const auto connected = std::move(connected_)) (*connected)();
     }
     void connection_lost(std::exception_ptr reason) override {
         incoming.set_transport(nullptr);
@@ -74,7 +76,7 @@ public:
 
 private:
     aioxx::transport* transport_ = nullptr;
-    function<void()> connected_;
+    std::unique_ptr<function<void()>> connected_;
 };
 
 /// What the halves of a stream hold together: when the last one goes, the connection is closed.

@@ -120,8 +120,7 @@ private:
 
 /// Records a connection that stands from now on.
 ///
-/// Called in connection_made of a server's protocol it records from the first byte on. A client calls it after
-/// create_connection or open_connection has returned, not in connection_made.
+/// Called in connection_made it records from the first byte on.
 /// Parameters: `over` a transport of the library; `into` what the events are added to, whose time zero is now.
 /// Errors: std::invalid_argument for a transport without a channel; closed_error; invalid_state_error before
 /// connection_made and after write_eof.

@@ -10,6 +10,8 @@
 #include <csignal>
 #include <cstddef>
 #include <cstring>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <system_error>
@@ -83,6 +85,36 @@ std::size_t to_iovecs(std::span<const bytes_view> pieces, std::array<iovec, N>& 
 
 }  // namespace detail
 
+namespace detail {
+
+// An address in about as much memory as it takes: an idle connection keeps two.
+class kept_endpoint {
+public:
+    kept_endpoint() = default;
+    explicit kept_endpoint(const std::optional<endpoint>& whole) {
+        if (!whole) return;
+        known_ = true;
+        size_ = static_cast<std::uint16_t>(whole->size());
+        if (size_ > short_.size()) long_ = std::make_unique<std::byte[]>(size_);
+        std::memcpy(long_ ? long_.get() : short_.data(), whole->data(), size_);
+    }
+
+    [[nodiscard]] std::optional<endpoint> get() const noexcept {
+        if (!known_) return std::nullopt;
+        sockaddr_storage whole{};
+        std::memcpy(&whole, long_ ? long_.get() : short_.data(), size_);
+        return endpoint(reinterpret_cast<const sockaddr*>(&whole), size_);
+    }
+
+private:
+    std::unique_ptr<std::byte[]> long_;  // the path of a Unix socket
+    std::array<std::byte, sizeof(sockaddr_in6)> short_{};
+    std::uint16_t size_ = 0;
+    bool known_ = false;
+};
+
+}  // namespace detail
+
 /// What sockets and pipes share: the descriptor and its watch.
 class fd_channel : public stream_channel, pinned {
 public:
@@ -114,10 +146,11 @@ class socket_channel final : public fd_channel {
 public:
     /// Parameters: `peer` the address from accept, when it is known already.
     socket_channel(event_loop& loop, unique_fd fd, std::optional<endpoint> peer = std::nullopt)
-        : fd_channel(loop, std::move(fd)), peer_(std::move(peer)) {
-        if (!peer_) peer_ = endpoint::peer_of(this->fd());
-        local_ = endpoint::local_of(this->fd());
-        announces_rest_ = is_tcp() && enable_rest_announcement();
+        : fd_channel(loop, std::move(fd)), peer_(peer ? peer : endpoint::peer_of(this->fd())) {
+        const std::optional<endpoint> local = endpoint::local_of(this->fd());
+        local_ = detail::kept_endpoint(local);
+        const bool tcp = local && (local->family() == AF_INET || local->family() == AF_INET6);
+        announces_rest_ = tcp && enable_rest_announcement();
     }
 
     [[nodiscard]] bool can_receive() const noexcept override { return true; }
@@ -162,24 +195,21 @@ public:
     void shutdown_send() noexcept override { ::shutdown(fd(), SHUT_WR); }
 
     [[nodiscard]] bool query_extra_info(extra_info_query& query) const override {
-        if (peer_ && query.answer(extra_info::peername, *peer_)) return true;
-        if (local_ && query.answer(extra_info::sockname, *local_)) return true;
-        if (query.answer(extra_info::socket, fd())) return true;
-        const auto owner = credentials();
-        return owner && query.answer(extra_info::credentials, *owner);
+        return query.answer_with(extra_info::peername, [this] { return peer_.get(); }) ||
+               query.answer_with(extra_info::sockname, [this] { return local_.get(); }) ||
+               query.answer(extra_info::socket, fd()) ||
+               query.answer_with(extra_info::credentials, [this] { return credentials(); });
     }
     [[nodiscard]] std::string describe() const override {
-        const std::string kind = local_ && local_->family() == AF_UNIX ? "unix connection" : "tcp connection";
-        return kind + " to " + (peer_ ? to_string(*peer_) : std::string("an unknown peer"));
+        const auto local = local_.get();
+        const auto peer = peer_.get();
+        const std::string kind = local && local->family() == AF_UNIX ? "unix connection" : "tcp connection";
+        return kind + " to " + (peer ? to_string(*peer) : std::string("an unknown peer"));
     }
 
 private:
     // A socket that is shared with other processes may have to stay blocking for them.
     static constexpr int send_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
-
-    [[nodiscard]] bool is_tcp() const noexcept {
-        return local_ && (local_->family() == AF_INET || local_->family() == AF_INET6);
-    }
 
     [[nodiscard]] std::optional<peer_credentials> credentials() const noexcept {
         ucred owner{};
@@ -220,8 +250,8 @@ private:
     transfer receive_with_rest(std::span<std::byte>) noexcept { return detail::failed_transfer(ENOTSUP); }
 #endif
 
-    std::optional<endpoint> peer_;
-    std::optional<endpoint> local_;
+    detail::kept_endpoint peer_;
+    detail::kept_endpoint local_;
     bool announces_rest_ = false;
 };
 

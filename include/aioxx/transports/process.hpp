@@ -44,7 +44,8 @@ inline void kill_all_of(child& ended) noexcept {
 
 /// A child process and its pipes. Held by its child and its pipes until connection_lost has returned.
 class process_transport final : public subprocess_transport,
-                                public std::enable_shared_from_this<process_transport> {
+                                public std::enable_shared_from_this<process_transport>,
+                                private transport_owner {
 public:
     process_transport(event_loop& loop, spawned_process started, std::shared_ptr<subprocess_protocol> served)
         : loop_(loop),
@@ -66,7 +67,7 @@ public:
         for (const auto& pipe : pipes_) {
             if (!pipe) continue;
             ++open_pipes_;
-            pipe->set_detached_callback([held = shared_from_this()] { held->on_pipe_gone(); });
+            pipe->set_owner({shared_from_this(), static_cast<transport_owner*>(this)});
             pipe->start();
         }
         // After the pipes have started, in the same batch: nothing can arrive on them before.
@@ -124,7 +125,7 @@ private:
         void resume_writing() override { owner_.served()->resume_writing(); }
 
     private:
-        process_transport& owner_;  // lives at least until on_pipe_gone
+        process_transport& owner_;  // lives at least until connection_ended
         int fd_;
     };
 
@@ -140,7 +141,7 @@ private:
     // For the time of a callback, which may replace the protocol.
     [[nodiscard]] std::shared_ptr<subprocess_protocol> served() const noexcept { return protocol_; }
 
-    void on_pipe_gone() {
+    void connection_ended(stream_transport&) override {
         --open_pipes_;
         check_ended();
     }

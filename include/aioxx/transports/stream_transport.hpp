@@ -32,6 +32,7 @@
 #include <aioxx/base/contract.hpp>
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/function.hpp>
+#include <aioxx/base/intrusive_list.hpp>
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/buffer/gather_list.hpp>
@@ -45,6 +46,20 @@
 
 namespace aioxx {
 
+class stream_transport;
+
+/// Who keeps count of transports: a server, a child process.
+class transport_owner {
+public:
+    /// Called after connection_lost has returned and the channel is closed.
+    virtual void connection_ended(stream_transport& gone) = 0;
+
+protected:
+    ~transport_owner() = default;
+};
+
+struct owned_tag;
+
 /// A byte transport over a channel.
 ///
 /// Lifetime: from start() until connection_lost has returned it holds itself; after that all calls do nothing.
@@ -52,7 +67,8 @@ class stream_transport final : public transport,
                                public std::enable_shared_from_this<stream_transport>,
                                private fd_handler,
                                private flush_node,
-                               private loop_resource {
+                               private loop_resource,
+                               public list_node<owned_tag> {
 public:
     /// Parameters: `served` the protocol, which is told of the connection in the next batch after start().
     stream_transport(event_loop& loop, std::unique_ptr<stream_channel> channel,
@@ -68,7 +84,7 @@ public:
     void start(function<void(std::exception_ptr)> connected = {}) {
         self_ = shared_from_this();
         loop_.attach(static_cast<loop_resource&>(*this));
-        opened_ = std::move(connected);
+        if (connected) occasional().opened = std::move(connected);
         start_opening();
     }
 
@@ -86,11 +102,11 @@ public:
     /// nothing is queued. Several run in the order in which they were given.
     void when_sent(function<void()> callback) {
         if (has_ended() || is_drained()) return callback();
-        sent_.push_back(std::move(callback));
+        occasional().sent.push_back(std::move(callback));
     }
 
-    /// Runs a function after connection_lost has returned and the channel is closed (a server counts with it).
-    void set_detached_callback(function<void()> callback) { detached_ = std::move(callback); }
+    /// Sets whom to tell of the end. Before start().
+    void set_owner(std::shared_ptr<transport_owner> owner) noexcept { owner_ = std::move(owner); }
 
     /// Whether send_file works, or has to be replaced by reading the file and writing.
     [[nodiscard]] bool sends_files() const noexcept { return !has_ended() && channel_->sends_files(); }
@@ -106,7 +122,7 @@ public:
                    function<void(std::uint64_t, std::exception_ptr)> done);
     /// Stops it. Returns: how many bytes of the file have been sent; `done` is not called.
     std::uint64_t cancel_file() noexcept {
-        const auto stopped = std::exchange(file_, nullptr);
+        const auto stopped = take_file();
         if (stopped && !has_ended() && !write_armed_) loop_.request_flush(*this);  // what has waited for it
         return stopped ? stopped->sent : 0;
     }
@@ -148,7 +164,7 @@ public:
     [[nodiscard]] write_buffer_limits get_write_buffer_limits() const noexcept override { return flow_.limits(); }
     [[nodiscard]] std::size_t get_write_buffer_size() const noexcept override {
         if (has_ended()) return 0;
-        return queue_.size() + channel_->pending() + (held_back_ ? held_back_->size() : 0);
+        return queue_.size() + channel_->pending() + (occasional_ ? occasional_->held_back.size() : 0);
     }
     [[nodiscard]] std::uint64_t dropped_writes() const noexcept override { return dropped_; }
 
@@ -164,6 +180,29 @@ private:
         function<void(std::uint64_t, std::exception_ptr)> done;
     };
 
+    // What a connection seldom needs, in memory of its own: many are idle.
+    struct occasions {
+        function<void(std::exception_ptr)> opened;  // the channel
+        std::vector<function<void()>> sent;         // all that was written
+        bytearray held_back;                        // written while a layer waits for the queue to run empty
+        std::unique_ptr<outgoing_file> file;
+    };
+    occasions& occasional() {
+        if (!occasional_) occasional_ = std::make_unique<occasions>();
+        return *occasional_;
+    }
+    void forget_occasional() noexcept {
+        if (!occasional_ || occasional_->opened || !occasional_->sent.empty() || occasional_->file) return;
+        if (occasional_->held_back.empty()) occasional_.reset();
+    }
+    [[nodiscard]] outgoing_file* file() const noexcept { return occasional_ ? occasional_->file.get() : nullptr; }
+    std::unique_ptr<outgoing_file> take_file() noexcept {
+        return occasional_ ? std::exchange(occasional_->file, nullptr) : nullptr;
+    }
+    function<void(std::exception_ptr)> take_opened() noexcept {
+        return occasional_ ? std::exchange(occasional_->opened, nullptr) : nullptr;
+    }
+
     // Below it, copying into the queue is cheaper than a system call of its own.
     static constexpr std::size_t try_at_once_size = 8 * 1024;
     // After so many receives or bytes from one connection the others have their turn, and its own writing: what is under
@@ -172,22 +211,15 @@ private:
     static constexpr std::size_t bytes_per_turn = 64 * 1024;
     static constexpr std::size_t pieces_per_send = 64;
 
-    // The delivery of connection_lost. Also ends the transport when the loop is closed before.
-    class loss final : public ready_node {
-    public:
-        explicit loss(stream_transport& owner) : owner_(owner) {}
-        void run() override { owner_.deliver_loss(); }
-        void discard() noexcept override { owner_.die(); }
-
-    private:
-        stream_transport& owner_;
-    };
-
-    // Reading goes on without an event: after resume_reading, or where the last turn left off.
+    // What it does without an event: it reads on, after resume_reading or where the last turn left off; or it delivers
+    // connection_lost. It also ends the transport when the loop is closed before that.
     class continuation final : public ready_node {
     public:
         explicit continuation(stream_transport& owner) : owner_(owner) {}
-        void run() override { owner_.read_now(); }
+        void run() override { owner_.has_ended() ? owner_.deliver_loss() : owner_.read_now(); }
+        void discard() noexcept override {
+            if (owner_.has_ended()) owner_.die();
+        }
 
     private:
         stream_transport& owner_;
@@ -199,12 +231,11 @@ private:
     [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
     [[nodiscard]] bool has_ended() const noexcept { return state_ == state::lost || state_ == state::dead; }
     [[nodiscard]] bool is_drained() const noexcept { return queue_.empty() && channel_->pending() == 0; }
-    [[nodiscard]] bool all_sent() const noexcept { return is_drained() && !file_; }
+    [[nodiscard]] bool all_sent() const noexcept { return is_drained() && file() == nullptr; }
 
     void start_opening();
     void open_channel();
     void begin();
-    void tell_opened(std::exception_ptr reason);
     void tell_sent();
     void finish_channel();
 
@@ -262,16 +293,12 @@ private:
 
     gather_list queue_;
     flow_control flow_;
-    std::unique_ptr<outgoing_file> file_;
-    std::unique_ptr<bytearray> held_back_;  // written while a layer waits for the queue to run empty
+    std::unique_ptr<occasions> occasional_;
     std::exception_ptr loss_reason_;
     std::uint64_t dropped_ = 0;
     transport_statistics counts_;
     time_point paused_since_{};
-    function<void(std::exception_ptr)> opened_;
-    std::vector<function<void()>> sent_;
-    function<void()> detached_;
-    loss loss_{*this};
+    std::shared_ptr<transport_owner> owner_;
     continuation continuation_{*this};
 
     state state_ = state::open;
@@ -316,9 +343,9 @@ inline void stream_transport::insert_layer(
     if (state_ != state::open) throw closed_error("the connection is closed");
     if (!made_ || opening_ || layering_) throw invalid_state_error("the connection is not ready yet");
     if (eof_requested_) throw invalid_state_error("write_eof was called before");
-    if (file_) throw invalid_state_error("a file is being sent");
+    if (file() != nullptr) throw invalid_state_error("a file is being sent");
     layering_ = true;
-    opened_ = std::move(opened);
+    occasional().opened = std::move(opened);
     when_sent([this, called = std::move(make)]() mutable {
         layering_ = false;
         if (state_ != state::open) return;
@@ -328,7 +355,7 @@ inline void stream_transport::insert_layer(
             return lose(std::current_exception());
         }
         channel_->attach(*this);
-        if (held_back_) queue_.append(std::move(*std::exchange(held_back_, nullptr)));
+        queue_.append(std::exchange(occasional().held_back, {}));
         continuation_.unlink();
         read_armed_ = false;
         verify_ = false;
@@ -344,19 +371,17 @@ inline void stream_transport::open_channel() {
     if (opened.error) return lose(channel_->failure_of(opened, "connect"));
     opening_ = false;
     write_armed_ = false;
+    auto told = take_opened();  // connection_made may put another layer in
+    forget_occasional();
     if (!made_) begin();
     if (channel_->can_receive() ? wants_data() : channel_->watches_receiver()) arm_reading();
     if (!queue_.empty()) loop_.request_flush(*this);
-    tell_opened(nullptr);
-}
-
-inline void stream_transport::tell_opened(std::exception_ptr reason) {
-    if (auto called = std::exchange(opened_, nullptr)) called(std::move(reason));
+    if (told) told(nullptr);
 }
 
 inline void stream_transport::tell_sent() {
-    if (sent_.empty()) return;
-    for (function<void()>& called : std::exchange(sent_, {})) {
+    if (!occasional_ || occasional_->sent.empty()) return;
+    for (function<void()>& called : std::exchange(occasional_->sent, {})) {
         loop_.guarded([&] { called(); }, "exception in a callback of a connection");
     }
 }
@@ -391,13 +416,14 @@ inline void stream_transport::lose(std::exception_ptr exception) noexcept {
     state_ = state::lost;
     loss_reason_ = std::move(exception);
     queue_.clear();
-    if (file_) {
+    continuation_.unlink();
+    if (file() != nullptr) {
         std::exception_ptr reason = loss_reason_;
         if (!reason) reason = std::make_exception_ptr(closed_error("sendfile: the connection was closed"));
         loop_.guarded([&] { end_file(std::move(reason)); }, "exception in a callback of sendfile");
     }
     tell_sent();
-    if (self_) loop_.schedule(loss_);
+    if (self_) loop_.schedule(continuation_);
 }
 
 inline void stream_transport::deliver_loss() {
@@ -405,10 +431,10 @@ inline void stream_transport::deliver_loss() {
     if (made_) {
         loop_.guarded([&] { served->connection_lost(loss_reason_); }, "exception in connection_lost");
     }
-    if (opened_) {
+    if (auto told = take_opened()) {
         std::exception_ptr reason = loss_reason_;
         if (!reason) reason = std::make_exception_ptr(closed_error("the connection was closed before it was ready"));
-        loop_.guarded([&] { tell_opened(std::move(reason)); }, "exception in a callback of a connection");
+        loop_.guarded([&] { told(std::move(reason)); }, "exception in a callback of a connection");
     }
     die();
 }
@@ -419,7 +445,9 @@ inline void stream_transport::die() noexcept {
     static_cast<flush_node*>(this)->unlink();
     static_cast<loop_resource*>(this)->unlink();
     channel_->close();
-    if (detached_) loop_.guarded([called = std::move(detached_)]() mutable { called(); }, "exception in a server");
+    if (const auto told = std::move(owner_)) {
+        loop_.guarded([&] { told->connection_ended(*this); }, "exception in the owner of a connection");
+    }
     protocol_.reset();
     stream_protocol_ = nullptr;
     plain_ = nullptr;
@@ -540,7 +568,7 @@ inline bool stream_transport::accepts_writes() {
         return false;
     }
     if (eof_requested_) throw invalid_state_error("write: write_eof was called before");
-    if (file_) [[unlikely]] throw invalid_state_error("write: a file is being sent");
+    if (file() != nullptr) [[unlikely]] throw invalid_state_error("write: a file is being sent");
     return true;
 }
 
@@ -579,8 +607,7 @@ inline void stream_transport::write(bytearray&& data) {
 
 // It belongs above the layer that is being put in.
 inline void stream_transport::hold_back(std::span<const bytes_view> pieces) {
-    if (!held_back_) held_back_ = std::make_unique<bytearray>();
-    for (const bytes_view& piece : pieces) held_back_->append(piece);
+    for (const bytes_view& piece : pieces) occasional().held_back.append(piece);
     report_growth();
 }
 
@@ -633,7 +660,7 @@ inline void stream_transport::on_writable() {
     if (opening_) return open_channel();
     write_armed_ = false;
     const auto held = self_;
-    if (file_ && is_drained()) send_from_file();
+    if (file() != nullptr && is_drained()) send_from_file();
     send_queue();
 }
 
@@ -663,15 +690,15 @@ inline void stream_transport::send_file(int file, std::uint64_t offset, std::opt
     if (state_ != state::open) throw closed_error("sendfile: the connection is closed");
     if (!made_ || opening_ || layering_) throw invalid_state_error("sendfile: the connection is not ready yet");
     if (eof_requested_) throw invalid_state_error("sendfile: write_eof was called before");
-    if (file_) throw invalid_state_error("sendfile: another file is being sent");
-    file_ = std::make_unique<outgoing_file>(
+    if (this->file() != nullptr) throw invalid_state_error("sendfile: another file is being sent");
+    occasional().file = std::make_unique<outgoing_file>(
         outgoing_file{file, offset, count.value_or(std::numeric_limits<std::uint64_t>::max()), 0, std::move(done)});
     when_sent([this] { continue_file(); });
 }
 
 inline void stream_transport::continue_file() {
     loop_.call_soon([this, held = self_] {
-        if (file_ && !write_armed_) on_writable();
+        if (file() != nullptr && !write_armed_) on_writable();
     });
 }
 
@@ -679,27 +706,27 @@ inline void stream_transport::continue_file() {
 inline void stream_transport::send_from_file() {
     constexpr std::uint64_t at_once = 1024 * 1024;
     constexpr int sends_per_turn = 8;
-    for (int turn = 0; file_; ++turn) {
-        if (file_->left == 0) return end_file(nullptr);
+    for (int turn = 0; outgoing_file* const now = file(); ++turn) {
+        if (now->left == 0) return end_file(nullptr);
         if (turn == sends_per_turn) return continue_file();
-        const auto most = static_cast<std::size_t>(std::min(file_->left, at_once));
-        const transfer sent = channel_->send_file(file_->fd, file_->offset, most);
+        const auto most = static_cast<std::size_t>(std::min(now->left, at_once));
+        const transfer sent = channel_->send_file(now->fd, now->offset, most);
         if (sent.would_block()) {
             write_armed_ = true;
             return channel_->await_writable();
         }
         if (sent.error) return end_file(channel_->failure_of(sent, "sendfile"));
         if (sent.count == 0) return end_file(nullptr);
-        file_->offset += sent.count;
-        file_->left -= sent.count;
-        file_->sent += sent.count;
+        now->offset += sent.count;
+        now->left -= sent.count;
+        now->sent += sent.count;
         ++counts_.sends;
         counts_.bytes_sent += sent.count;
     }
 }
 
 inline void stream_transport::end_file(std::exception_ptr reason) {
-    const auto ended = std::exchange(file_, nullptr);
+    const auto ended = take_file();
     ended->done(ended->sent, std::move(reason));
 }
 
