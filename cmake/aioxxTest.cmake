@@ -1,4 +1,4 @@
-# cmake/aioxxTest.cmake: aioxx_test(), aioxx_compile_fail() and aioxx_fuzz().
+# cmake/aioxxTest.cmake: aioxx_test(), aioxx_test_32bit(), aioxx_compile_fail() and aioxx_fuzz().
 
 find_path(CATCH_INCLUDE_DIR NAMES catch2/catch_all.hpp catch2/catch.hpp)
 mark_as_advanced(CATCH_INCLUDE_DIR)
@@ -86,6 +86,30 @@ function(aioxx_test folder)
   set_tests_properties(
     ${name} PROPERTIES LABELS ${name} TIMEOUT 120
                        ENVIRONMENT "NODE_PATH=${PROJECT_SOURCE_DIR}/build/node/node_modules:/usr/share/nodejs")
+endfunction()
+
+# aioxx_test_32bit(<folder>...)
+#
+# The tests of folders that need no library, as one program for words of 32 bits, where this compiler can make one
+# (Debian: g++-multilib).
+function(aioxx_test_32bit)
+  include(CheckCXXSourceCompiles)
+  set(CMAKE_REQUIRED_FLAGS "-m32")
+  check_cxx_source_compiles("#include <string>\nint main() { return std::string().empty() ? 0 : 1; }" AIOXX_HAS_32BIT)
+  if(NOT AIOXX_HAS_32BIT)
+    return()
+  endif()
+  set(sources ${PROJECT_SOURCE_DIR}/tests/support/main.cpp)
+  foreach(folder IN LISTS ARGN)
+    file(GLOB tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${folder}/*_test.cpp)
+    list(APPEND sources ${tests})
+  endforeach()
+  add_executable(test_32bit ${sources})
+  target_compile_options(test_32bit PRIVATE -m32 -O0)
+  target_link_options(test_32bit PRIVATE -m32)
+  target_link_libraries(test_32bit PRIVATE aioxx_test_options)
+  add_test(NAME 32bit COMMAND test_32bit)
+  set_tests_properties(32bit PROPERTIES LABELS 32bit TIMEOUT 120)
 endfunction()
 
 # aioxx_compile_fail(<name> <complaint>...)

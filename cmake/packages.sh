@@ -70,6 +70,11 @@ need_clang() {
     need_command clang++-19 clang-19
 }
 
+# Programs for words of 32 bits beside those of this machine.
+need_32bit() {
+    [ "$(uname -m)" != x86_64 ] || need_file g++-multilib /usr/lib/gcc/x86_64-linux-gnu/*/32/libstdc++.a
+}
+
 node_modules=build/node/node_modules
 
 has_node_ws() {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// tests/bench/bytes.cpp: bytes against what a program would write without them: the standard containers, and
-// memchr, memmem and memmove by hand. The ways take turns in every round; a ratio is taken within a round,
-// and the median over the rounds is printed: 1.00 is the same rate, 2.00 twice as fast as the other way.
+// tests/bench/bytes.cpp: bytes against what a program would write without them: the standard containers, memchr,
+// memmem and memmove by hand, and Python's bytes (bytes_peer.py). The ways take turns in every round; a ratio is
+// taken within a round, and the median over the rounds is printed: 1.00 is the same rate, 2.00 twice as fast.
 //
 //   bytes [--rounds N]
 
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -21,6 +23,8 @@
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/buffer/find.hpp>
 #include <aioxx/buffer/views.hpp>
+
+#include "server.hpp"
 
 namespace {
 
@@ -40,6 +44,7 @@ struct comparison {
     std::size_t bytes;  // that one run goes through
     work ours;
     std::vector<way> others;
+    std::string python;  // the same as an expression of bytes_peer.py
 };
 
 // ---- text ----
@@ -154,24 +159,28 @@ std::vector<comparison> comparisons(const std::string& text) {
                    text.size(),
                    [=] { return view().find('#'); },
                    {{"std::string::find", [&] { return text.find('#'); }},
-                    {"memchr", [&] { return offset(text, std::memchr(text.data(), '#', text.size())); }}}});
+                    {"memchr", [&] { return offset(text, std::memchr(text.data(), '#', text.size())); }}},
+                   "text.find(b'#')"});
     all.push_back({"find a sequence, first byte rare",
                    text.size(),
                    [=] { return view().find("#end"); },
                    {{"std::string::find", [&] { return text.find("#end"); }},
-                    {"memmem", [&] { return offset(text, memmem(text.data(), text.size(), "#end", 4)); }}}});
+                    {"memmem", [&] { return offset(text, memmem(text.data(), text.size(), "#end", 4)); }}},
+                   "text.find(b'#end')"});
     all.push_back({"find a sequence, first byte common",
                    text.size(),
                    [=] { return view().find("d#end"); },
                    {{"std::string::find", [&] { return text.find("d#end"); }},
-                    {"memmem", [&] { return offset(text, memmem(text.data(), text.size(), "d#end", 5)); }}}});
+                    {"memmem", [&] { return offset(text, memmem(text.data(), text.size(), "d#end", 5)); }}},
+                   "text.find(b'd#end')"});
     all.push_back({"find one of two separators",
                    text.size(),
                    [=] {
                        const bytes_view separators[] = {"#", "\r\n"};
                        return aioxx::until_search(separators).find(view())->begin;
                    },
-                   {{"std::string::find_first_of", [&] { return text.find_first_of("#\r"); }}}});
+                   {{"std::string::find_first_of", [&] { return text.find_first_of("#\r"); }}},
+                   "either.search(text).start()"});
 
     const auto sizes = [](std::size_t& sum) { return [&sum](bytes_view line) { sum += line.size() + 1; }; };
     all.push_back({"split lines of 100 bytes, lazily",
@@ -186,7 +195,8 @@ std::vector<comparison> comparisons(const std::string& text) {
                          std::size_t sum = 0;
                          each_line_by_memchr(text, sizes(sum));
                          return sum;
-                     }}}});
+                     }}},
+                   "line_sum(text.split(b'\\n'))"});
     all.push_back({"splitlines of 100 bytes, lazily",
                    text.size(),
                    [=] {
@@ -199,7 +209,8 @@ std::vector<comparison> comparisons(const std::string& text) {
                          std::size_t sum = 0;
                          each_line_by_memchr(text, sizes(sum));
                          return sum;
-                     }}}});
+                     }}},
+                   "line_sum(text.splitlines())"});
     all.push_back({"split lines of 100 bytes to a vector",
                    text.size(),
                    [=] { return view().split("\n").size(); },
@@ -216,7 +227,8 @@ std::vector<comparison> comparisons(const std::string& text) {
                              parts.push_back(std::string_view(text).substr(at, end - at));
                          parts.push_back(std::string_view(text).substr(at));
                          return parts.size();
-                     }}}});
+                     }}},
+                   "len(text.split(b'\\n'))"});
 
     const auto replace_by_hand = [&text](std::string_view from, std::string_view to) {
         std::string result;
@@ -232,7 +244,8 @@ std::vector<comparison> comparisons(const std::string& text) {
     all.push_back({"replace \\n by \\r\\n",
                    text.size(),
                    [=] { return view().replace("\n", "\r\n").size(); },
-                   {{"std::string, find and append", [=] { return replace_by_hand("\n", "\r\n"); }}}});
+                   {{"std::string, find and append", [=] { return replace_by_hand("\n", "\r\n"); }}},
+                   "len(text.replace(b'\\n', b'\\r\\n'))"});
     all.push_back({"replace \\n by a space",
                    text.size(),
                    [=] { return view().replace("\n", " ").size(); },
@@ -240,8 +253,11 @@ std::vector<comparison> comparisons(const std::string& text) {
                          std::string result = text;
                          std::replace(result.begin(), result.end(), '\n', ' ');
                          return result.size();
-                     }}}});
+                     }}},
+                   "len(text.replace(b'\\n', b' '))"});
 
+    char python_pass[100];
+    std::snprintf(python_pass, sizeof python_pass, "pass_through(%zu, %zu, %zu, %zu)", passes, piece, message, held);
     all.push_back(
         {"append and consume",
          passes * piece,
@@ -288,7 +304,8 @@ std::vector<comparison> comparisons(const std::string& text) {
                    text, [&](const char* data, std::size_t size) { buffer.append(data, size); },
                    [&] { return buffer.front(); }, [&](std::size_t size) { buffer.consume(size); },
                    [&] { return buffer.size(); });
-           }}}});
+           }}},
+         python_pass});
     return all;
 }
 
@@ -300,13 +317,51 @@ double cpu_ns() {
     return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
 
+// Python in a process of its own, which measures itself.
+class python {
+public:
+    explicit python(const std::string& text) {
+        int ends[2];
+        bench::check(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), "socketpair");
+        if (bench::check(fork(), "fork") == 0) {
+            dup2(ends[1], 0);
+            dup2(ends[1], 1);
+            ::close(ends[0]);
+            ::close(ends[1]);
+            execl(AIOXX_PYTHON, AIOXX_PYTHON, AIOXX_BENCH_DIR "/bytes_peer.py", nullptr);
+            bench::fail(AIOXX_PYTHON);
+        }
+        ::close(ends[1]);
+        to_ = fdopen(ends[0], "w");
+        from_ = fdopen(dup(ends[0]), "r");
+        std::fprintf(to_, "%zu\n", text.size());
+        std::fwrite(text.data(), 1, text.size(), to_);
+    }
+
+    double measure(const std::string& expression, std::size_t count, std::size_t expected) {
+        std::fprintf(to_, "%zu %s\n", count, expression.c_str());
+        std::fflush(to_);
+        double ns = 0;
+        std::size_t result = 0;
+        if (std::fscanf(from_, "%lf %zu", &ns, &result) != 2) bench::fail("python");
+        if (result != expected) disagree();
+        return ns;
+    }
+
+    [[noreturn]] static void disagree() {
+        std::fprintf(stderr, "the ways do not agree\n");
+        std::exit(1);
+    }
+
+private:
+    std::FILE* to_ = nullptr;
+    std::FILE* from_ = nullptr;
+};
+
 double measure(const work& run, std::size_t count, std::size_t expected) {
     const double begin = cpu_ns();
     for (std::size_t i = 0; i < count; ++i) {
-        if (run() != expected) {
-            std::fprintf(stderr, "the ways do not agree\n");
-            std::exit(1);
-        }
+        if (run() != expected) python::disagree();
     }
     return (cpu_ns() - begin) / static_cast<double>(count);
 }
@@ -316,18 +371,19 @@ double median(std::vector<double> values) {
     return values[values.size() / 2];
 }
 
-void compare(const comparison& what, std::size_t rounds) {
+void compare(const comparison& what, python& peer, std::size_t rounds) {
     const std::size_t expected = what.ours();
     std::size_t count = 1;
     while (measure(what.ours, count, expected) * static_cast<double>(count) < 5e6)
         count *= 2;
     std::vector<double> ours;
-    std::vector<std::vector<double>> ratios(what.others.size());
+    std::vector<std::vector<double>> ratios(what.others.size() + 1);
     for (std::size_t round = 0; round < rounds; ++round) {
         // Ours is measured before and after each other way, so that a drift of the machine falls out.
         double before = measure(what.ours, count, expected);
-        for (std::size_t i = 0; i < what.others.size(); ++i) {
-            const double other = measure(what.others[i].run, count, expected);
+        for (std::size_t i = 0; i < ratios.size(); ++i) {
+            const double other = i < what.others.size() ? measure(what.others[i].run, count, expected)
+                                                        : peer.measure(what.python, count, expected);
             const double after = measure(what.ours, count, expected);
             ratios[i].push_back(2 * other / (before + after));
             ours.push_back(before);
@@ -337,6 +393,7 @@ void compare(const comparison& what, std::size_t rounds) {
     std::printf("%s: %.2f GB/s\n", what.name, static_cast<double>(what.bytes) / median(ours));
     for (std::size_t i = 0; i < what.others.size(); ++i)
         std::printf("    %5.2f of %s\n", median(ratios[i]), what.others[i].name);
+    std::printf("    %5.2f of Python\n", median(ratios.back()));
     std::fflush(stdout);
 }
 
@@ -351,7 +408,8 @@ int main(int count, char** arguments) {
         return 2;
     }
     const std::string text = lines_text(5000) + "d#end";
+    python peer(text);
     for (const comparison& what : comparisons(text))
-        compare(what, rounds);
+        compare(what, peer, rounds);
     return 0;
 }

@@ -18,8 +18,10 @@ using namespace aioxx;
 
 namespace {
 
+#ifdef __SIZEOF_INT128__  // not where words have 32 bits
 __extension__ typedef __int128 int128;
 __extension__ typedef unsigned __int128 uint128;
+#endif
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
@@ -83,8 +85,6 @@ TEST_CASE("integers are written in decimal", "[buffer]") {
     CHECK(format_bytes("%d", std::int8_t{-100}) == "-100");
     CHECK(format_bytes("%d", std::byte{200}) == "200");
     CHECK(format_bytes("%d %d", true, false) == "1 0");
-    CHECK(format_bytes("%d", ~static_cast<uint128>(0)) == "340282366920938463463374607431768211455");
-    CHECK(format_bytes("%d", static_cast<int128>(-1) << 100) == "-1267650600228229401496703205376");
 }
 
 TEST_CASE("the precision of an integer is its least number of digits", "[buffer]") {
@@ -118,7 +118,6 @@ TEST_CASE("integers are written in octal and hexadecimal", "[buffer]") {
     CHECK(format_bytes("%#06x", -255) == "-0x0ff");
     CHECK(format_bytes("%-0 +#12x|", -255) == "-0xff       |");
     CHECK(format_bytes("%x %o", true, true) == "1 1");
-    CHECK(format_bytes("%x", ~static_cast<uint128>(0)) == std::string(32, 'f'));
 }
 
 TEST_CASE("a real number as an integer loses its fraction and no digit", "[buffer]") {
@@ -144,8 +143,6 @@ TEST_CASE("real numbers are written as printf does", "[buffer]") {
     CHECK(format_bytes("%.1f", 1.5f) == "1.5");
     CHECK(format_bytes("%.1f", 1.5L) == "1.5");
     CHECK(format_bytes("%.1100f", 5e-324).size() == 1102);
-    CHECK(format_bytes("%.0f", ~static_cast<uint128>(0)) == "340282366920938463463374607431768211456");
-    CHECK(format_bytes("%.0f", static_cast<int128>(-1) << 100) == "-1267650600228229401496703205376");
 }
 
 TEST_CASE("infinite numbers and NaN are padded like numbers", "[buffer]") {
@@ -194,7 +191,6 @@ TEST_CASE("a and r write Python's repr", "[buffer]") {
     CHECK(format_bytes("%.3a|%6a|%-6a|%06a|%.0a|%+a", true, true, true, true, true, 5) ==
           "Tru|  True|True  |  True||5");
     CHECK(format_bytes("%.2a", -123) == "-1");
-    CHECK(format_bytes("%a", ~static_cast<uint128>(0)) == "340282366920938463463374607431768211455");
 }
 
 TEST_CASE("width and precision come from the arguments", "[buffer]") {
@@ -205,7 +201,6 @@ TEST_CASE("width and precision come from the arguments", "[buffer]") {
     CHECK(format_bytes("%.*d", -3, 7) == "7");
     CHECK(format_bytes("%*d", true, 7) == "7");
     CHECK(format_bytes("%*d", std::byte{3}, 7) == "  7");
-    CHECK(format_bytes("%*d", static_cast<int128>(3), 7) == "  7");
 }
 
 TEST_CASE("values are found by their keys", "[buffer]") {
@@ -242,7 +237,6 @@ TEST_CASE("a format may be known only when the program runs", "[buffer]") {
 
 TEST_CASE("what is neither a number nor bytes is no argument", "[buffer]") {
     static_assert(can_be_formatted<int> && can_be_formatted<const bool&> && can_be_formatted<float>);
-    static_assert(can_be_formatted<int128> && can_be_formatted<uint128&>);
     static_assert(can_be_formatted<const char(&)[4]> && can_be_formatted<std::vector<unsigned char>>);
     static_assert(!can_be_formatted<wchar_t> && !can_be_formatted<char8_t> && !can_be_formatted<char32_t>);
     static_assert(!can_be_formatted<void*> && !can_be_formatted<std::nullptr_t> && !can_be_formatted<colour>);
@@ -292,13 +286,11 @@ TEST_CASE("a broken format is refused", "[buffer]") {
 TEST_CASE("a number that is too large for its use is refused", "[buffer]") {
     CHECK(refusal("%c", 256) == "OverflowError: %c at index 1: the argument is not in range(256)");
     CHECK(refusal("%c", -1).starts_with("OverflowError"));
-    CHECK(refusal("%c", static_cast<int128>(1) << 64).starts_with("OverflowError"));
     CHECK(refusal("%d", infinity) == "OverflowError: cannot convert float infinity to integer at index 1");
     CHECK(refusal("%i", -infinity).starts_with("OverflowError"));
     CHECK(refusal("%d", nan_value) == "ValueError: cannot convert float NaN to integer at index 1");
     CHECK(refusal("%*d", std::uint64_t{1} << 63, 1) ==
           "OverflowError: the number for the * at index 1 is too large");
-    CHECK(refusal("%*d", static_cast<int128>(1) << 100, 1).starts_with("OverflowError"));
     CHECK(refusal("%.*d", std::int64_t{1} << 31, 1) ==
           "OverflowError: the number for the * at index 2 is too large");
     CHECK(refusal("%.*d", -(std::int64_t{1} << 31) - 1, 1).starts_with("OverflowError"));
@@ -338,3 +330,18 @@ TEST_CASE("of several errors the first one counts", "[buffer]") {
     CHECK(refusal("%*", "x").starts_with("TypeError: * at index 1"));
     CHECK(refusal("%*.99999999999d", infinity).starts_with("TypeError: *"));
 }
+
+#ifdef __SIZEOF_INT128__
+TEST_CASE("integers of 128 bits are formatted like all others", "[buffer]") {
+    CHECK(format_bytes("%d", ~static_cast<uint128>(0)) == "340282366920938463463374607431768211455");
+    CHECK(format_bytes("%d", static_cast<int128>(-1) << 100) == "-1267650600228229401496703205376");
+    CHECK(format_bytes("%x", ~static_cast<uint128>(0)) == std::string(32, 'f'));
+    CHECK(format_bytes("%.0f", ~static_cast<uint128>(0)) == "340282366920938463463374607431768211456");
+    CHECK(format_bytes("%.0f", static_cast<int128>(-1) << 100) == "-1267650600228229401496703205376");
+    CHECK(format_bytes("%a", ~static_cast<uint128>(0)) == "340282366920938463463374607431768211455");
+    CHECK(format_bytes("%*d", static_cast<int128>(3), 7) == "  7");
+    static_assert(can_be_formatted<int128> && can_be_formatted<uint128&>);
+    CHECK(refusal("%c", static_cast<int128>(1) << 64).starts_with("OverflowError"));
+    CHECK(refusal("%*d", static_cast<int128>(1) << 100, 1).starts_with("OverflowError"));
+}
+#endif

@@ -49,9 +49,9 @@ private:
     static constexpr std::ptrdiff_t clamped(Integer value) noexcept {
         // Not the least: its opposite, which a step may need, is no number.
         constexpr std::ptrdiff_t most = std::numeric_limits<std::ptrdiff_t>::max();
-        using wide = std::conditional_t<(sizeof(Integer) > sizeof(int)), Integer, int>;
-        if (std::cmp_greater(static_cast<wide>(value), most)) return most;
-        if (std::cmp_less(static_cast<wide>(value), -most)) return -most;
+        const auto promoted = +value;  // characters cannot be compared below
+        if (std::cmp_greater(promoted, most)) return most;
+        if (std::cmp_less(promoted, -most)) return -most;
         return static_cast<std::ptrdiff_t>(value);
     }
 
