@@ -84,7 +84,6 @@ REASONS: Dict[str, str] = {
 
 # What waits for a feature; a key may be a range (TL001-TL021).
 OPEN: Dict[str, str] = {
-    "MI003": "a fork() inside of a running loop",
     "T19": "a terminal that is read on after Ctrl-D",
 }
 

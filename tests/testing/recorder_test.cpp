@@ -165,7 +165,7 @@ TEST_CASE("a connection over sockets is recorded from both of its ends", "[testi
         auto [reader, writer] = co_await open_connection("127.0.0.1", listening.port());
         testing::record(*writer.transport(), client_trace);
         writer.write("hello\n");
-        const bytearray answer = co_await reader.read(-1);
+        const bytearray answer = co_await reader.read();
         CHECK(answer == "you said hello\n");
         writer.close();
         co_await writer.wait_closed();

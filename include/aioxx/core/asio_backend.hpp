@@ -6,6 +6,7 @@
 // runs the loop with it.
 
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -96,6 +97,18 @@ public:
     void set_signal_handler(int signal, function<void()> handler) override {
         if (!signals_) signals_ = std::make_unique<detail::asio_signals>(context_, *link_->client);
         signals_->set(signal, std::move(handler));
+    }
+
+    // The pipe through which Asio hears of signals must not be shared. The program tells a context of its own itself.
+    void notify_fork(fork_stage stage) noexcept override {
+        if (!owned_) return;
+        static constexpr asio::execution_context::fork_event events[] = {
+            asio::execution_context::fork_prepare, asio::execution_context::fork_parent,
+            asio::execution_context::fork_child};
+        try {
+            context_.notify_fork(events[static_cast<int>(stage)]);
+        } catch (const std::exception&) {  // the child could not make its copy work, which it does not need
+        }
     }
 
 private:

@@ -9,6 +9,7 @@
 
 #include <aioxx/base/function.hpp>
 #include <aioxx/core/clock.hpp>
+#include <aioxx/core/fork_stage.hpp>
 
 namespace aioxx {
 
@@ -98,6 +99,9 @@ public:
 
     /// Installs, replaces or (with an empty one) removes the handler of a signal.
     virtual void set_signal_handler(int signal, function<void()> handler) = 0;
+
+    /// The thread that runs the loop is in fork(). In the child nothing is called any more afterwards.
+    virtual void notify_fork(fork_stage) noexcept {}
 };
 
 }  // namespace aioxx

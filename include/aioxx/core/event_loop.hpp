@@ -34,6 +34,7 @@
 #include <aioxx/core/context.hpp>
 #include <aioxx/core/current.hpp>
 #include <aioxx/core/diagnostics.hpp>
+#include <aioxx/core/fork_stage.hpp>
 #include <aioxx/core/handle.hpp>
 #include <aioxx/core/instrument.hpp>
 #include <aioxx/core/ready_queue.hpp>
@@ -94,7 +95,10 @@ protected:
 class event_loop final : private backend_client, pinned {
 public:
     /// Parameters: `system` what it waits through.
-    explicit event_loop(std::unique_ptr<backend> system) : backend_(std::move(system)) { backend_->attach(*this); }
+    explicit event_loop(std::unique_ptr<backend> system) : backend_(std::move(system)) {
+        detail::watch_forks<&event_loop::notify_fork>();
+        backend_->attach(*this);
+    }
     ~event_loop() { close(); }
 
     // ---- callbacks ----
@@ -397,6 +401,13 @@ public:
 
 private:
     static constexpr std::size_t receive_buffer_size = 64 * 1024;
+
+    // Called by the thread that forks, in both processes.
+    static void notify_fork(fork_stage stage) noexcept {
+        if (detail::running_loop == nullptr) return;
+        detail::running_loop->backend_->notify_fork(stage);
+        if (stage == fork_stage::child) detail::running_loop = nullptr;
+    }
 
     // Debug mode's watch on the time that steps take.
     class slow_step_report final : public instrument {

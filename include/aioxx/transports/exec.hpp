@@ -145,9 +145,18 @@ inline void reset_signals() noexcept {
 
 // ---- in the parent ----
 
+// fork without what the program has asked for at forks: the child is about to become another program.
+inline pid_t fork_plainly() noexcept {
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+    return ::_Fork();
+#else
+    return ::fork();
+#endif
+}
+
 // Its frame is not left before the child has become the program: the two share it until then.
 [[gnu::noinline]] inline pid_t start_child(const exec_plan& plan, pid_t parent, int failures) {
-    const pid_t pid = plan.identity.is_another() ? ::fork() : ::vfork();
+    const pid_t pid = plan.identity.is_another() ? fork_plainly() : ::vfork();
     if (pid == 0) run_child(plan, parent, failures);
     return pid;
 }
