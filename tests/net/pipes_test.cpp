@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <aioxx/tasks/runner.hpp>
+#include <aioxx/tasks/sleep.hpp>
 #include <aioxx/tasks/wait_for.hpp>
 #include <aioxx/testing/recording_protocol.hpp>
 
@@ -271,8 +272,10 @@ TEST_CASE("PI006 a FIFO, a socket and a character device are accepted", "[net]")
         auto to = co_await connect_write_pipe(make_protocol, std::move(write_end));
         to.transport->write("through a fifo");
         to.transport->close();
-        co_await from.protocol->called("connection_lost");
+        co_await from.protocol->called("eof_received");
         CHECK(from.protocol->received() == "through a fifo");
+        from.transport->close();
+        co_await from.protocol->called("connection_lost");
 
         int sockets[2];
         REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == 0);
@@ -381,6 +384,63 @@ TEST_CASE("a terminal is read and written by a transport each", "[net][EV025]") 
         put(screen.slave, ", still");
         co_await from.protocol->has_received(12);
         CHECK(from.protocol->count("connection_lost") == 0);
+        from.transport->close();
+    }());
+}
+
+TEST_CASE("T19 the end of a terminal is not final: who typed Ctrl-D may go on", "[net]") {
+    run_bounded([]() -> coro<> {
+        const terminal screen;
+        termios lines{};
+        ::tcgetattr(screen.slave.get(), &lines);
+        lines.c_lflag |= ICANON;
+        ::tcsetattr(screen.slave.get(), TCSANOW, &lines);
+        const auto make_patient = [] { return std::make_shared<recording_protocol>(true); };
+        auto typed = co_await connect_read_pipe(make_patient, copy_of(screen.slave));
+        for (const std::string text : {"one\n", "two\n", "three\n"}) {
+            const std::size_t had = typed.protocol->received().size();
+            put(screen.master, text + '\4');
+            co_await typed.protocol->has_received(had + text.size());
+            while (typed.transport->is_reading()) co_await aioxx::sleep(1ms);
+            typed.transport->resume_reading();
+            CHECK(typed.transport->is_reading());
+        }
+        CHECK(typed.protocol->received() == "one\ntwo\nthree\n");
+        CHECK(typed.protocol->count("eof_received") == 3);
+        CHECK(typed.protocol->count("connection_lost") == 0);
+        typed.transport->close();
+        co_await typed.protocol->called("connection_lost");
+    }());
+}
+
+TEST_CASE("T19 a terminal that hangs up is at its end for good", "[net]") {
+    run_bounded([]() -> coro<> {
+        terminal screen;
+        const auto make_patient = [] { return std::make_shared<recording_protocol>(true); };
+        auto typed = co_await connect_read_pipe(make_patient, copy_of(screen.slave));
+        screen.master.reset();
+        co_await typed.protocol->called("connection_lost");
+        CHECK(typed.protocol->story() == "connection_made eof_received connection_lost");
+    }());
+}
+
+TEST_CASE("T19 a FIFO may have another writer after its last one", "[net]") {
+    run_bounded([]() -> coro<> {
+        const support::temporary_directory folder;
+        REQUIRE(::mkfifo(folder.path("fifo").c_str(), 0600) == 0);
+        unique_fd read_end(::open(folder.path("fifo").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+        unique_fd writer(::open(folder.path("fifo").c_str(), O_WRONLY | O_CLOEXEC));
+        const auto make_patient = [] { return std::make_shared<recording_protocol>(true); };
+        auto from = co_await connect_read_pipe(make_patient, std::move(read_end));
+        for (const char* text : {"first", " second"}) {
+            if (!writer) writer.reset(::open(folder.path("fifo").c_str(), O_WRONLY | O_CLOEXEC));
+            put(writer, text);
+            writer.reset();
+            while (from.transport->is_reading()) co_await aioxx::sleep(1ms);
+            from.transport->resume_reading();
+        }
+        CHECK(from.protocol->received() == "first second");
+        CHECK(from.protocol->count("eof_received") == 2);
         from.transport->close();
     }());
 }

@@ -2,6 +2,9 @@
 
 #include <aioxx/streams/receive_buffer.hpp>
 
+#include <exception>
+#include <memory>
+#include <stdexcept>
 #include <string>
 
 #include <aioxx/streams/reader.hpp>
@@ -135,4 +138,28 @@ TEST_CASE("the end is reached when it was received and everything is read", "[st
     CHECK(buffer.take_all() == "x");
     CHECK(buffer.at_eof());
     CHECK_THROWS_AS(receive_buffer(0), std::invalid_argument);
+}
+
+TEST_CASE("clear_eof reads on where something can follow the end, and nowhere else", "[streams]") {
+    test_loop loop;
+    fixture held(100);
+    CHECK(!held.reader.clear_eof());  // there was no end
+    CHECK(held.transport.resumes == 0);
+    held.buffer->feed("one");
+    held.buffer->feed_eof();
+    held.transport.reading = false;  // as a transport is that has seen the end
+    step all(loop, [&] { return held.reader.read(); });
+    CHECK(all.result() == "one");
+    CHECK(held.reader.at_eof());
+    CHECK(held.reader.clear_eof());
+    CHECK(!held.reader.at_eof());
+    step line(loop, [&] { return held.reader.readline(); });
+    held.buffer->feed("two\n");
+    loop.settle();
+    CHECK(line.result() == "two\n");
+
+    held.buffer->fail(std::make_exception_ptr(std::runtime_error("broken")));
+    CHECK(!held.reader.clear_eof());
+    held.buffer->set_transport(nullptr);
+    CHECK(!held.reader.clear_eof());
 }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <fstream>
 #include <sstream>
+#include <cstdlib>
 #include <string>
 #include <utility>
 
@@ -167,4 +168,25 @@ TEST_CASE("standard input that is closed is an error", "[streams]") {
         }
     }
     CHECK(failure.find("open_stdin") == 0);
+}
+
+TEST_CASE("T19 standard input from a terminal is read on after Ctrl-D", "[streams]") {
+    unique_fd master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+    REQUIRE(master);
+    REQUIRE(::grantpt(master.get()) == 0);
+    REQUIRE(::unlockpt(master.get()) == 0);
+    const unique_fd slave(::open(::ptsname(master.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
+    REQUIRE(slave);
+    const replaced standard(STDIN_FILENO, slave.get());
+    run_bounded([](int keyboard) -> coro<> {
+        const stream_reader input = co_await open_stdin();
+        for (const std::string text : {"first\n", "second\n"}) {
+            const std::string typed = text + '\4';
+            REQUIRE(::write(keyboard, typed.data(), typed.size()) == static_cast<ssize_t>(typed.size()));
+            const bytearray arrived = co_await input.read();
+            CHECK(arrived == text);
+            CHECK(input.at_eof());
+            CHECK(input.clear_eof());
+        }
+    }(master.get()));
 }

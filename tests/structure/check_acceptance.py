@@ -83,9 +83,7 @@ REASONS: Dict[str, str] = {
 }
 
 # What waits for a feature; a key may be a range (TL001-TL021).
-OPEN: Dict[str, str] = {
-    "T19": "a terminal that is read on after Ctrl-D",
-}
+OPEN: Dict[str, str] = {}
 
 # ---- reading ---------------------------------------------------------------------------------------------------
 

@@ -94,8 +94,8 @@ public:
     ///
     /// Returns: true keeps our half open for writing, until close(); false, the default, closes the
     /// transport. Where there is no half to keep, on a pipe that is read for example, the transport closes
-    /// either way.
-    /// Ordering: scheduled; at most once; after all data. Not called when the connection breaks, nor after
+    /// either way; but after the end of a terminal (Ctrl-D) or of a FIFO, true keeps it open for resume_reading().
+    /// Ordering: scheduled; at most once for each end; after all data. Not called when the connection breaks, nor after
     /// close().
     /// Errors: one that is thrown is reported and ends the connection with it.
     virtual bool eof_received() { return false; }

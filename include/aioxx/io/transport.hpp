@@ -111,7 +111,7 @@ public:
     /// Ordering: at once: neither data_received nor eof_received is called after it has returned.
     virtual void pause_reading() = 0;
 
-    /// Goes on with the delivery of data.
+    /// Goes on with the delivery of data. After the end of a terminal (Ctrl-D) or of a FIFO it reads what follows.
     ///
     /// Idempotent; nothing happens when closing, or where there is nothing to read.
     /// Ordering: data_received is scheduled, never called inline; a pause_reading in the meantime wins.

@@ -400,6 +400,12 @@ public:
     /// Whether the end has been received and everything before it read.
     [[nodiscard]] bool at_eof() const noexcept { return source_->at_eof(); }
 
+    /// Reads on after the end of a terminal (Ctrl-D) or of a FIFO that has a name.
+    ///
+    /// Returns: whether something can follow; false where the end is final, and before the end.
+    /// Asyncio: has none (python/cpython#103436); clearerr in C.
+    bool clear_eof() const { return source_->clear_eof(); }
+
     /// The error that ended the stream, or null.
     [[nodiscard]] std::exception_ptr exception() const noexcept { return source_->failure(); }
 

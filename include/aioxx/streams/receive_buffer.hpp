@@ -99,6 +99,16 @@ public:
         look_again();
     }
 
+    /// Asks for what follows the end. Returns: whether something can.
+    bool clear_eof() {
+        if (!ended_ || failure_ || transport_ == nullptr) return false;
+        transport_->resume_reading();
+        if (!transport_->is_reading()) return false;
+        paused_ = false;
+        ended_ = false;
+        return true;
+    }
+
     /// No more bytes come because of an error, which is thrown after what did arrive has been read.
     void fail(std::exception_ptr exception) {
         failure_ = std::move(exception);

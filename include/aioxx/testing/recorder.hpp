@@ -49,6 +49,8 @@ public:
     [[nodiscard]] bool can_send() const noexcept override { return recorded_->can_send(); }
     [[nodiscard]] bool can_half_close() const noexcept override { return recorded_->can_half_close(); }
 
+    [[nodiscard]] bool end_is_final() const noexcept override { return recorded_->end_is_final(); }
+
     transfer receive(std::span<std::byte> buffer) noexcept override {
         const transfer received = recorded_->receive(buffer);
         if (received.error) {

@@ -22,7 +22,9 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #if defined(__linux__)
+#include <linux/magic.h>
 #include <sys/sendfile.h>
+#include <sys/vfs.h>
 #endif
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -255,6 +257,22 @@ private:
     bool announces_rest_ = false;
 };
 
+namespace detail {
+
+// A FIFO in a file system, not a pipe: others can still open it.
+inline bool is_named_fifo(int fd) noexcept {
+    struct stat found {};
+    if (::fstat(fd, &found) != 0 || !S_ISFIFO(found.st_mode)) return false;
+#if defined(__linux__)
+    struct statfs holder {};
+    return ::fstatfs(fd, &holder) == 0 && holder.f_type != PIPEFS_MAGIC;
+#else
+    return false;
+#endif
+}
+
+}  // namespace detail
+
 /// Which end of a pipe a channel is.
 enum class pipe_end { read, write };
 
@@ -274,6 +292,15 @@ public:
         const ssize_t count = detail::uninterrupted([&] { return ::read(fd(), buffer.data(), buffer.size()); });
         if (count < 0) return errno == EIO ? transfer{} : detail::failed_transfer(errno);
         return {static_cast<std::size_t>(count), {}, transfer::rest::unknown};
+    }
+
+    // Who types goes on after Ctrl-D, until the terminal hangs up; a FIFO that has a name may get another writer.
+    [[nodiscard]] bool end_is_final() const noexcept override {
+        if (::isatty(fd()) != 0) {
+            pollfd state{fd(), POLLIN, 0};
+            return ::poll(&state, 1, 0) == 1 && (state.revents & POLLHUP) != 0;
+        }
+        return !detail::is_named_fifo(fd());
     }
 
     transfer send(std::span<const bytes_view> pieces) noexcept override {

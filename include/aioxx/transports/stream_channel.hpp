@@ -57,6 +57,10 @@ public:
     /// Whether the sending half can end while the receiving half goes on.
     [[nodiscard]] virtual bool can_half_close() const noexcept = 0;
 
+    /// Whether nothing can follow the end of the stream. After one that is not final the next call of on_readable comes
+    /// for what follows it.
+    [[nodiscard]] virtual bool end_is_final() const noexcept { return true; }
+
     /// Receives what is there, at most the buffer's size. Never blocks.
     virtual transfer receive(std::span<std::byte> buffer) noexcept = 0;
     /// Sends from the pieces in order, as much as fits. Never blocks.

@@ -145,10 +145,7 @@ public:
 
     [[nodiscard]] bool is_reading() const noexcept override { return wants_data() && channel_->can_receive(); }
     void pause_reading() override { paused_ = true; }
-    void resume_reading() override {
-        if (!std::exchange(paused_, false)) return;
-        if (is_reading() && made_) read_on();
-    }
+    void resume_reading() override;
 
     // ---- write_transport ----
 
@@ -555,7 +552,17 @@ inline void stream_transport::end_of_stream() {
     } catch (...) {
         return fail(std::current_exception(), "eof_received");
     }
-    if (!keep_open || !channel_->can_half_close()) close();
+    if (!keep_open || (!channel_->can_half_close() && channel_->end_is_final())) close();
+}
+
+inline void stream_transport::resume_reading() {
+    const bool was_paused = std::exchange(paused_, false);
+    if (is_open() && eof_seen_ && !channel_->end_is_final()) {
+        eof_seen_ = false;
+        if (is_reading() && made_) arm_reading();  // reading now would only find the end again
+    } else if (was_paused && is_reading() && made_) {
+        read_on();
+    }
 }
 
 // ---- writing ----

@@ -95,9 +95,9 @@ public:
         : loop_(loop),
           early_(std::move(received)),
           options_((options.check(context), std::move(options))),
-          engine_(std::move(context), *this, options_.server_hostname),
-          lower_(std::move(lower)) {
-        lower_->attach(*this);
+          engine_(std::move(context), *this, options_.server_hostname) {
+        lower->attach(*this);  // or throws, and it stays the caller's
+        lower_ = std::move(lower);
     }
     ~tls_channel() override { timer_.cancel(); }
 
