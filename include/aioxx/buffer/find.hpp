@@ -5,6 +5,7 @@
 // It remembers how far it has looked, so that no byte is looked at twice however small the pieces arrive.
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -38,16 +39,26 @@ public:
     until_search() = default;
 
     /// Errors: std::invalid_argument for an empty separator.
-    explicit until_search(bytes_view separator) : only_(checked(separator)), longest_(separator.size()) {}
+    explicit until_search(bytes_view separator) : longest_(checked(separator).size()) {
+        short_size_ = 0;
+        if (longest_ <= short_.size()) {
+            separator.str().copy(short_.data(), longest_);
+            short_size_ = static_cast<unsigned char>(longest_);
+        } else {
+            kept_ = std::make_shared<kept>(kept{{std::string(separator.str())}, {}});
+        }
+    }
 
     /// Errors: std::invalid_argument for no separators, or an empty one.
     explicit until_search(std::span<const bytes_view> separators) {
         if (separators.empty())
             throw std::invalid_argument("a search needs at least one separator, got none");
-        only_ = checked(separators.front());
-        longest_ = only_.size();
-        if (separators.size() == 1) return;
-        auto all = std::make_shared<several>();
+        if (separators.size() == 1) {
+            *this = until_search(separators.front());
+            return;
+        }
+        short_size_ = 0;
+        auto all = std::make_shared<kept>();
         for (const bytes_view& separator : separators) {
             all->separators.emplace_back(checked(separator));
             const char last = all->separators.back().back();
@@ -56,13 +67,23 @@ public:
         }
         std::sort(all->separators.begin(), all->separators.end(),
                   [](const std::string& a, const std::string& b) { return a.size() < b.size(); });
-        several_ = std::move(all);
+        kept_ = std::move(all);
     }
 
     /// Looks for the first match. Requires: the buffer begins with what it began with at the last call, or
     /// restart() was called in between.
     [[nodiscard]] std::optional<match> find(bytes_view buffer) noexcept {
-        const std::optional<match> found = several_ ? find_several(buffer.str()) : find_only(buffer.str());
+        if (short_size_ == 1) {  // a byte, which the end of a line is
+            const std::size_t at = detail::find_byte(buffer.str(), short_[0], scanned_);
+            if (at == std::string_view::npos) {
+                scanned_ = std::max(scanned_, buffer.size());
+                return std::nullopt;
+            }
+            scanned_ = at;
+            return match{at, at + 1};
+        }
+        const bool several = kept_ != nullptr && kept_->separators.size() > 1;
+        const std::optional<match> found = several ? find_several(buffer.str()) : find_only(buffer.str());
         // A match that begins before what is known now would have been found.
         const std::size_t seen = found ? found->end - 1 : buffer.size();
         if (seen >= longest_) scanned_ = std::max(scanned_, seen + 1 - longest_);
@@ -78,8 +99,8 @@ public:
 private:
     static constexpr std::size_t first_step = 256;
 
-    // Does not change, so that copies of a search share it.
-    struct several {
+    // What is not one short separator. Does not change, so that copies of a search share it.
+    struct kept {
         std::vector<std::string> separators;  // the shortest first
         std::string last_bytes;               // each once
     };
@@ -92,9 +113,11 @@ private:
     }
 
     [[nodiscard]] std::optional<match> find_only(std::string_view buffer) const noexcept {
-        const std::size_t at = detail::find_bytes(buffer, only_, scanned_);
+        const std::string_view only =
+            kept_ ? std::string_view(kept_->separators.front()) : std::string_view(short_.data(), short_size_);
+        const std::size_t at = detail::find_bytes(buffer, only, scanned_);
         if (at == std::string_view::npos) return std::nullopt;
-        return match{at, at + only_.size()};
+        return match{at, at + only.size()};
     }
 
     // In windows, each twice as large as the last: a last byte that is rare is not looked for behind the
@@ -104,7 +127,7 @@ private:
         for (std::size_t step = first_step; from < buffer.size(); step *= 2) {
             const std::size_t end = from + std::min(step, buffer.size() - from);
             std::optional<match> best;
-            for (const char last : several_->last_bytes) {
+            for (const char last : kept_->last_bytes) {
                 if (const auto found = find_end(buffer.substr(0, best ? best->end - 1 : end), last, from)) {
                     best = found;
                 }
@@ -120,15 +143,17 @@ private:
                                                 std::size_t from) const noexcept {
         for (; (from = detail::find_byte(window, last, from)) != std::string_view::npos; ++from) {
             const std::string_view unseen = window.substr(scanned_, from + 1 - scanned_);
-            for (const std::string& separator : several_->separators) {
+            for (const std::string& separator : kept_->separators) {
                 if (unseen.ends_with(separator)) return match{from + 1 - separator.size(), from + 1};
             }
         }
         return std::nullopt;
     }
 
-    std::string only_ = "\n";  // apart from several, so that one short separator needs no memory
-    std::shared_ptr<const several> several_;
+    // One short separator, the usual case, costs neither memory nor more than a few instructions to copy.
+    std::array<char, 15> short_{'\n'};
+    unsigned char short_size_ = 1;
+    std::shared_ptr<const kept> kept_;  // instead of it
     std::size_t longest_ = 1;
     std::size_t scanned_ = 0;
 };

@@ -6,6 +6,7 @@
 // more arrive. Bytes that arrive while an operation waits on an empty buffer are shown to it where they are, so
 // that only what it leaves over is copied into the buffer.
 
+#include <concepts>
 #include <cstddef>
 #include <exception>
 #include <memory>
@@ -118,8 +119,10 @@ public:
 
     // ---- the receiving side ----
 
-    /// Runs an operation on what is there. Returns: whether it is complete.
-    bool try_now(receive_operation& operation) {
+    /// Runs an operation on what is there. Returns: whether it is complete. A template, so that a known operation is
+    /// called directly: most operations find what they need.
+    template <std::derived_from<receive_operation> Operation>
+    bool try_now(Operation& operation) {
         take_back();
         std::size_t used = 0;
         const bool complete = operation.look(*this, held_, used);
@@ -172,7 +175,8 @@ private:
         if (complete) finish();
     }
 
-    void use(const receive_operation& operation, std::size_t used) {
+    template <std::derived_from<receive_operation> Operation>
+    void use(const Operation& operation, std::size_t used) {
         if (operation.borrows()) {
             lent_ = used;
         } else {
