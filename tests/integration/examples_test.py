@@ -52,6 +52,28 @@ cancelled, and on we go
         at task_tree\.cpp:\d+, in .*
 everything went on
 """,
+    "run_commands": r"""sort returned 0:
+apple
+pear
+plum
+output: working
+error: oops
+it returned 3
+""",
+    "file_lines": r"""34 bytes copied
+1: GET /
+2: GET /favicon\.ico
+3: POST /form
+""",
+    "pack_bytes": r"""\[GET\]\[/index\.html\]\[HTTP/1\.1\] http/1\.1
+name    \|\+0042\|ff
+00:03:a0:8d:06
+3 100000
+need 4 more
+11 bytes in lines
+""",
+    "test_a_protocol": r"""both tests passed
+""",
 }
 
 
