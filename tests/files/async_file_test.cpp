@@ -9,11 +9,13 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <aioxx/core/task.hpp>
 #include <aioxx/streams/adapters.hpp>
+#include <aioxx/streams/open_connection.hpp>
 #include <aioxx/streams/pump.hpp>
 #include <aioxx/tasks/sleep.hpp>
 
@@ -28,6 +30,8 @@ using support::run_bounded;
 namespace {
 
 static_assert(byte_source<async_file> && byte_destination<async_file>);
+
+coro<bytearray> read_to_end(stream_reader from) { co_return co_await from.read(); }
 
 template <class Error>
 coro<std::string> message_of(coro<async_file> opening) {
@@ -134,6 +138,39 @@ TEST_CASE("lines are read from files, and files are copied", "[files]") {
         const bytearray same = co_await read_bytes(to);
         CHECK(same == text);
     }(folder.path("from"), folder.path("to")));
+}
+
+TEST_CASE("a file is pumped into a stream by the system, from where it stands", "[files]") {
+    const support::temporary_directory folder;
+    run_bounded([](std::string path) -> coro<> {
+        const std::string text(3'000'000, 'f');
+        co_await write_bytes(path, "not this, " + text);
+        int ends[2];
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+        const stream near = co_await open_socket(unique_fd(ends[0]));
+        const stream far = co_await open_socket(unique_fd(ends[1]));
+        const task<bytearray> received = create_task(read_to_end(far.reader));
+        const async_file source = co_await open_file(path);
+        co_await source.seek(10);
+        co_await near.writer.send("first ");
+        const std::uint64_t sent = co_await pump(source, near.writer);
+        CHECK(sent == text.size());
+        const std::uint64_t position = co_await source.tell();
+        CHECK(position == 10 + text.size());
+        near.writer.write_eof();
+        const bytearray all = co_await received;
+        CHECK(all == "first " + text);
+        CHECK(near.writer.get_extra_info(extra_info::statistics)->writes == 1);  // the file was not written by us
+        near.writer.close();
+        co_await near.writer.wait_closed();
+        bool refused = false;
+        try {
+            co_await pump(source, near.writer);
+        } catch (const closed_error&) {
+            refused = true;
+        }
+        CHECK(refused);
+    }(folder.path("big")));
 }
 
 TEST_CASE("an operation on a file that is cancelled has ended when its task has", "[files]") {
