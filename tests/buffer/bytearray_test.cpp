@@ -577,3 +577,37 @@ TEST_CASE("slices, insertions and removals agree with std::string on random step
         if (model.size() > 1000) bytes.clear(), model.clear();
     }
 }
+
+#if defined(AIOXX_ADDRESS_SANITIZER)
+TEST_CASE("a view that has outlived a change of the content is found under AddressSanitizer", "[buffer]") {
+    const auto is_hidden = [](bytes_view view) {
+        return __asan_region_is_poisoned(const_cast<std::byte*>(view.data()), view.size()) != nullptr;
+    };
+    const std::string text(400, 'x');
+    bytearray content(text);
+    const bytes_view whole = content;
+    CHECK(!is_hidden(whole));
+    content.consume(100);
+    CHECK(is_hidden(whole.first(100)));
+    CHECK(!is_hidden(content));
+    content.erase(200);
+    CHECK(is_hidden(whole.subview(304)));
+    CHECK(!is_hidden(content));
+    content.resize(50);
+    CHECK(is_hidden(whole.subview(152, 100)));
+    CHECK(content == std::string(50, 'x'));
+    content.append(text.substr(0, 100));
+    CHECK(!is_hidden(content));
+    content.erase_slice(0, 100, 2);
+    CHECK(content == std::string(100, 'x'));
+    CHECK(!is_hidden(content));
+    content.clear();
+    CHECK(is_hidden(whole));
+    content.append(text);  // the block as it was
+    CHECK(content.data() == whole.data());
+    CHECK(!is_hidden(whole));
+    content.append(text);  // another block
+    CHECK(is_hidden(whole));
+    CHECK(!is_hidden(content));
+}
+#endif

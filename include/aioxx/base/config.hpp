@@ -4,14 +4,30 @@
 // base/config.hpp: the only place with compiler and platform switches.
 // Every macro that a user may define stands here with its reason.
 
+// AIOXX_ADDRESS_SANITIZER: the program is built with it.
+#if defined(__SANITIZE_ADDRESS__)
+#define AIOXX_ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define AIOXX_ADDRESS_SANITIZER 1
+#endif
+#endif
+
+// AIOXX_HIDE_BYTES, AIOXX_SHOW_BYTES: AddressSanitizer reports whoever touches memory between the two, such as a view of
+// what was removed from a buffer.
+#if defined(AIOXX_ADDRESS_SANITIZER)
+#include <sanitizer/asan_interface.h>
+#define AIOXX_HIDE_BYTES(begin, size) __asan_poison_memory_region(begin, size)
+#define AIOXX_SHOW_BYTES(begin, size) __asan_unpoison_memory_region(begin, size)
+#else
+#define AIOXX_HIDE_BYTES(begin, size) static_cast<void>(0)
+#define AIOXX_SHOW_BYTES(begin, size) static_cast<void>(0)
+#endif
+
 // AIOXX_NO_FRAME_POOL: coroutine frames come from operator new directly. On by itself under
 // AddressSanitizer, which can only see a use after free when memory is not recycled by us.
-#if defined(__SANITIZE_ADDRESS__) && !defined(AIOXX_NO_FRAME_POOL)
+#if defined(AIOXX_ADDRESS_SANITIZER) && !defined(AIOXX_NO_FRAME_POOL)
 #define AIOXX_NO_FRAME_POOL 1
-#elif defined(__has_feature) && !defined(AIOXX_NO_FRAME_POOL)
-#if __has_feature(address_sanitizer)
-#define AIOXX_NO_FRAME_POOL 1
-#endif
 #endif
 
 // AIOXX_PORTABLE_WAIT: wait for descriptors through Asio's public async_wait only. It costs one

@@ -33,7 +33,8 @@ namespace aioxx {
 /// Owned bytes (Python: bytearray).
 ///
 /// Changes take bytes that may lie in the bytearray itself. Errors: std::length_error beyond max_size, and
-/// the content stays.
+/// the content stays. Lifetime: views end with the next change; a program built with AddressSanitizer is told of
+/// the use of a view whose bytes were removed or moved.
 class bytearray : public bytes_methods<bytearray, bytes_view, bytearray> {
 public:
     using value_type = std::byte;
@@ -143,8 +144,8 @@ public:
         end_ += content.size();
     }
     void append(byte_value value) {
-        if (room() == 0) make_room(1);
-        block()[end_++] = value;
+        prepare(1)[0] = value;
+        ++end_;
     }
     void push_back(byte_value value) { append(value); }
     void extend(bytes_view content) { append(content); }
@@ -167,6 +168,7 @@ public:
     /// Lifetime: until the next change of the content.
     [[nodiscard]] mutable_bytes_view prepare(std::size_t count) {
         if (count > room()) make_room(count);
+        show(end_, end_ + count);
         return {block() + end_, count};
     }
     /// Requires: not more than was prepared.
@@ -182,7 +184,7 @@ public:
             std::memset(prepare(added).data(), static_cast<int>(value), added);
             end_ += added;
         } else {
-            end_ = begin_ + count;
+            cut_to(begin_ + count);
         }
     }
 
@@ -191,6 +193,7 @@ public:
     /// Removes bytes from the front; O(1) amortised. Requires: not more than there are.
     void consume(std::size_t count) noexcept {
         AIOXX_EXPECTS(count <= size());
+        hide(begin_, begin_ + count);
         begin_ += count;
         if (begin_ == end_) begin_ = end_ = 0;
     }
@@ -202,7 +205,7 @@ public:
         AIOXX_EXPECTS(count <= size());
         if (count > inline_size && (count == size() || count >= capacity_ / 2)) {
             bytearray rest(view().subview(count));
-            end_ = begin_ + count;
+            cut_to(begin_ + count);
             return std::exchange(*this, std::move(rest));
         }
         bytearray taken(view().first(count));
@@ -227,9 +230,10 @@ public:
     /// Replaces the content by bytes, which may lie in it.
     void assign(bytes_view content) {
         if (lies_inside(content)) {
+            show(0, end_);
             std::memmove(block(), content.data(), content.size());
             begin_ = 0;
-            end_ = content.size();
+            cut_to(content.size());
             return;
         }
         clear();
@@ -281,7 +285,7 @@ public:
             std::memmove(target, data() + from, to - from);
             target += to - from;
         }
-        end_ -= range.count;
+        cut_to(end_ - range.count);
     }
 
     /// Removes one byte, the last by default, and returns it. Errors: std::out_of_range.
@@ -304,10 +308,10 @@ public:
         const std::size_t removed = std::min(count, size() - at);
         if (at == 0) return consume(removed);
         std::memmove(data() + at, data() + at + removed, size() - at - removed);
-        end_ -= removed;
+        cut_to(end_ - removed);
     }
 
-    void clear() noexcept { begin_ = end_ = 0; }
+    void clear() noexcept { consume(size()); }
 
     // ---- memory ----
 
@@ -344,10 +348,11 @@ public:
     /// inline, and moved within the block when something was removed from its front.
     [[nodiscard]] std::unique_ptr<std::byte[]> release() {
         if (is_inline()) reallocate(smallest_block);
+        show(0, capacity_);
         std::memmove(heap_, data(), size());
         std::unique_ptr<std::byte[]> content(heap_);
         capacity_ = inline_size;
-        clear();
+        begin_ = end_ = 0;
         return content;
     }
 
@@ -375,9 +380,10 @@ private:
                                     std::to_string(count) + " bytes");
         }
         if (held + count <= capacity_ && (begin_ >= held || is_inline())) {
+            show(0, end_);
             std::memmove(block(), data(), held);
             begin_ = 0;
-            end_ = held;
+            cut_to(held);
         } else {
             reallocate(std::max(held + count, std::min(max_size(), capacity_ * 2)));
         }
@@ -404,9 +410,24 @@ private:
         } else {
             if (content.size() > removed) static_cast<void>(prepare(content.size() - removed));
             std::memmove(data() + begin + content.size(), data() + end, size() - end);
-            end_ = end_ - removed + content.size();
+            const std::size_t new_end = end_ - removed + content.size();
+            end_ = std::max(end_, new_end);
+            cut_to(new_end);
         }
         if (!content.empty()) std::memcpy(data() + begin, content.data(), content.size());
+    }
+
+    // What is no content is hidden, so that a view that has outlived a change is found under AddressSanitizer. Where
+    // they stand inline the bytes may be on a stack, whose owner must be able to use them again.
+    void hide([[maybe_unused]] std::size_t begin, [[maybe_unused]] std::size_t end) noexcept {
+        if (!is_inline()) AIOXX_HIDE_BYTES(heap_ + begin, end - begin);
+    }
+    void show([[maybe_unused]] std::size_t begin, [[maybe_unused]] std::size_t end) noexcept {
+        if (!is_inline()) AIOXX_SHOW_BYTES(heap_ + begin, end - begin);
+    }
+    void cut_to(std::size_t end) noexcept {
+        hide(end, end_);
+        end_ = end;
     }
 
     void free_block() noexcept {
