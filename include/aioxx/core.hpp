@@ -23,6 +23,7 @@
 #include <aioxx/core/diagnostics.hpp>
 #include <aioxx/core/event_loop.hpp>
 #include <aioxx/core/executor.hpp>
+#include <aioxx/core/fork_stage.hpp>
 #include <aioxx/core/frame_pool.hpp>
 #include <aioxx/core/future.hpp>
 #include <aioxx/core/future_base.hpp>

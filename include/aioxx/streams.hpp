@@ -15,4 +15,6 @@
 #include <aioxx/streams/start_server.hpp>
 #include <aioxx/streams/stdio.hpp>
 #include <aioxx/streams/stream_protocol.hpp>
+#include <aioxx/streams/text.hpp>
+#include <aioxx/streams/text_buffer.hpp>
 #include <aioxx/streams/writer.hpp>

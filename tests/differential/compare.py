@@ -5,8 +5,9 @@
 # differences.txt lists the differences that are meant. Each has the name of a scenario, a reason and the
 # whole trace of aioxx; an entry that does not describe a difference any more is an error, like a difference
 # that has no entry. "python:" restricts an entry to versions of Python, as in "python: < 3.13": with the
-# others the traces have to be equal.
+# others the traces have to be equal. An entry may have several names, and "*" in them for anything.
 
+import fnmatch
 import itertools
 import operator
 import os
@@ -52,22 +53,32 @@ def applies(condition):
     return COMPARISONS[sign](sys.version_info[:3], tuple(map(int, version.split("."))))
 
 
-def read_differences():
-    """Returns the expected trace of aioxx by the scenario's name, of the entries that apply."""
-    lines = (FOLDER / "differences.txt").read_text().splitlines()
-    expected, dormant = {}, set()
+def read_differences(file):
+    """Yields of each entry its names, the trace of aioxx, and whether it applies to this version of Python."""
+    lines = file.read_text().splitlines()
     for name, body in sections(line for line in lines if line and not line.startswith("#")):
         fields = [line for line in body if line.startswith(("reason:", "python:", "  "))]
         if not fields or not fields[0].startswith("reason:"):
             sys.exit(f"differences.txt: {name} has no reason")
-        if name in expected or name in dormant:
-            sys.exit(f"differences.txt: {name} has two entries")
         conditions = [line.removeprefix("python:").strip() for line in fields if line.startswith("python:")]
-        if all(map(applies, conditions)):
-            expected[name] = [line for line in body if line not in fields]
-        else:
-            dormant.add(name)
-    return expected, dormant
+        yield name.split(), [line for line in body if line not in fields], all(map(applies, conditions))
+
+
+def expected_differences(file, scenarios):
+    """Returns the expected trace of aioxx by the scenario's name, and the names in the file that no scenario has."""
+    expected, listed, unknown = {}, set(), []
+    for patterns, trace, applying in read_differences(file):
+        for pattern in patterns:
+            names = fnmatch.filter(scenarios, pattern)
+            if not names:
+                unknown.append(pattern)
+            for name in names:
+                if name in listed:
+                    sys.exit(f"differences.txt: {name} has two entries")
+                listed.add(name)
+                if applying:
+                    expected[name] = trace
+    return expected, unknown
 
 
 def beside_each_other(asyncio_trace, aioxx_trace):
@@ -95,11 +106,10 @@ def compare(name, asyncio_trace, aioxx_trace, expected):
     return None
 
 
-def main(program, *words):
-    of_asyncio = traces_of([sys.executable, str(FOLDER / "scenarios.py"), *words])
-    of_aioxx = traces_of([program, *words])
-    expected, dormant = read_differences()
+def report(of_asyncio, of_aioxx, file, words):
+    """Prints what is wrong, and exits."""
     names = sorted({*of_asyncio, *of_aioxx})
+    expected, unknown = expected_differences(file, names)
     problems, skipped = [], 0
     for name in names:
         if name in of_aioxx and "".join(of_asyncio.get(name, [])).startswith(SKIPPED):
@@ -108,18 +118,22 @@ def main(program, *words):
         if problem := compare(name, of_asyncio.get(name), of_aioxx.get(name), expected.get(name)):
             problems.append(problem)
     if not words:
-        for name in sorted({*expected, *dormant} - {*names}):
-            problems.append(f"{name}: is in differences.txt, but there is no such scenario")
+        problems += [f"{name}: is in differences.txt, but there is no such scenario" for name in unknown]
     print(*problems, sep="\n\n")
-    deliberate = len({*expected} & {*names})
     version = sys.version.split()[0]
     print(
-        f"\nPython {version}: {len(names)} scenarios, {deliberate} deliberate differences, "
+        f"\nPython {version}: {len(names)} scenarios, {len(expected)} deliberate differences, "
         f"{skipped} skipped for a newer Python, {len(problems)} problems"
     )
     if not names:
         sys.exit("no scenario was run")
     sys.exit(1 if problems else 0)
+
+
+def main(program, *words):
+    of_asyncio = traces_of([sys.executable, str(FOLDER / "scenarios.py"), *words])
+    of_aioxx = traces_of([program, *words])
+    report(of_asyncio, of_aioxx, FOLDER / "differences.txt", words)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,14 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/pinned.hpp>
+#include <aioxx/buffer/bytearray.hpp>
+#include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/diagnostics.hpp>
 #include <aioxx/core/event_loop.hpp>
@@ -46,6 +49,18 @@ void write(std::ostream& out, const T& value) {
 inline void write(std::ostream& out, std::monostate) { out << "none"; }
 
 inline void write(std::ostream& out, duration value) { out << std::chrono::duration<double>(value).count(); }
+
+void write(std::ostream& out, bytes_view bytes);
+inline void write(std::ostream& out, const bytearray& bytes) { write(out, bytes_view(bytes)); }
+
+template <class T>
+void write(std::ostream& out, const std::optional<T>& value) {
+    if (value) {
+        write(out, *value);
+    } else {
+        out << "none";
+    }
+}
 
 template <class T>
 void write(std::ostream& out, const result<T>& value) {
@@ -170,6 +185,31 @@ std::string outcome(const outcome_handle<T, State>& handle) {
 /// How many tasks of the running loop are not done.
 inline std::size_t count_tasks() { return get_running_loop().tasks().size(); }
 
+template <class Operation>
+struct value_given {
+    using type = decltype(std::declval<Operation&>().await_resume());
+};
+template <class T>
+struct value_given<coro<T>> {
+    using type = T;
+};
+
+/// Runs an operation, which a function begins, and writes what it gave or how it failed.
+template <class Begin>
+coro<> shows(tracer& trace, std::string name, Begin begin) {
+    try {
+        if constexpr (std::is_void_v<typename value_given<decltype(begin())>::type>) {
+            co_await begin();
+            trace(name, "none");
+        } else {
+            const auto value = co_await begin();
+            trace(name, value);
+        }
+    } catch (...) {
+        trace(name, "caught", why());
+    }
+}
+
 /// A scenario: a coroutine function that gets a loop, or a function that makes its own.
 struct scenario {
     std::string_view name;
@@ -187,5 +227,7 @@ extern const scenarios task_groups_scenarios;
 extern const scenarios sync_scenarios;
 extern const scenarios queues_scenarios;
 extern const scenarios shutdown_scenarios;
+extern const scenarios reader_scenarios;
+extern const scenarios flow_scenarios;
 
 }  // namespace differential

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import selectors
 import sys
+import zlib
 
 SCENARIOS = []
 
@@ -114,9 +115,18 @@ def text(value):
         return "[" + ", ".join(map(text, value)) + "]"
     if isinstance(value, BaseException):
         return why(value)
+    if isinstance(value, (bytes, bytearray)):
+        return quoted(value)
     if isinstance(value, float):
         return f"{value:g}"
     return str(value)
+
+
+def quoted(value):
+    if len(value) > 64:
+        return f"{len(value)} bytes of checksum {zlib.adler32(value)}"
+    escaped = str(value, "latin1").replace("\r", "\\r").replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 def why(error):
@@ -129,6 +139,14 @@ def why(error):
         return f"cancelled {error}".rstrip()
     if isinstance(error, Failure):
         return f"failure {error}"
+    if isinstance(error, ValueError) and isinstance(error.__context__, asyncio.LimitOverrunError):
+        error = error.__context__  # readline has another name for it
+    if isinstance(error, asyncio.LimitOverrunError):
+        return f"limit overrun at {error.consumed}"
+    if isinstance(error, asyncio.IncompleteReadError):
+        return f"incomplete {quoted(error.partial)} of {text(error.expected)}"
+    if isinstance(error, RuntimeError) and "is already waiting" in str(error):
+        return "busy"
     for kind, name in KINDS.items():
         if isinstance(error, kind):
             return name
@@ -145,6 +163,9 @@ KINDS = {
     RuntimeError: "invalid state",
     ValueError: "invalid argument",
     Stalled: "stalled",
+    ConnectionResetError: "connection reset",
+    ConnectionAbortedError: "connection aborted",
+    BrokenPipeError: "broken pipe",
 }
 
 
@@ -157,6 +178,14 @@ def outcome(future):
     if future.exception() is not None:
         return why(future.exception())
     return "done" if future.result() is None else f"value {text(future.result())}"
+
+
+async def shows(trace, name, operation):
+    """Runs an operation and writes what it gave or how it failed."""
+    try:
+        trace(name, await operation)
+    except (Exception, asyncio.CancelledError) as error:
+        trace(name, "caught", why(error))
 
 
 def all_tasks_in_order(loop=None, all_tasks=asyncio.all_tasks):

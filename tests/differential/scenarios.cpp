@@ -5,49 +5,14 @@
 #include <algorithm>
 #include <iostream>
 #include <span>
+#include <string_view>
 #include <utility>
 
-#include <aioxx/tasks/error_group.hpp>
 #include <aioxx/tasks/run_until_complete.hpp>
 
 #include "differential/harness.hpp"
 
 namespace differential {
-
-std::string why(const std::exception_ptr& exception) {
-    if (!exception) return "no exception";
-    try {
-        std::rethrow_exception(exception);
-    } catch (const error_group& group) {
-        std::ostringstream text;
-        std::vector<std::string> all;
-        for (const std::exception_ptr& each : group.exceptions()) all.push_back(why(each));
-        text << "group";
-        write(text, all);
-        return std::move(text).str();
-    } catch (const cancelled_error& caught) {
-        return caught.message().empty() ? "cancelled" : "cancelled " + caught.message();
-    } catch (const failure& caught) {
-        return std::string("failure ") + caught.what();
-    } catch (const timeout_error&) {
-        return "timed out";
-    } catch (const queue_empty&) {
-        return "queue empty";
-    } catch (const queue_full&) {
-        return "queue full";
-    } catch (const queue_shut_down&) {
-        return "queue shut down";
-    } catch (const testing::stalled&) {
-        return "stalled";
-    } catch (const invalid_state_error&) {
-        return "invalid state";
-    } catch (const std::logic_error&) {
-        return "invalid argument";
-    } catch (const std::exception& caught) {
-        return caught.what();
-    }
-}
-
 namespace {
 
 void run_on_loop(coro<> (*body)(tracer&), tracer& trace) {
@@ -98,8 +63,10 @@ int main(int count, char** arguments) {
     run_all("cancellation", cancellation_scenarios, words);
     run_all("futures", futures_scenarios, words);
     run_all("gather_wait", gather_wait_scenarios, words);
+    run_all("flow", flow_scenarios, words);
     run_all("loop", loop_scenarios, words);
     run_all("queues", queues_scenarios, words);
+    run_all("reader", reader_scenarios, words);
     run_all("shutdown", shutdown_scenarios, words);
     run_all("sync", sync_scenarios, words);
     run_all("task_groups", task_groups_scenarios, words);

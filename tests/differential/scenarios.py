@@ -3,10 +3,12 @@
 # contain a word.
 
 import cancellation
+import flow
 import futures
 import gather_wait
 import loop
 import queues
+import reader
 import shutdown
 import sync
 import task_groups

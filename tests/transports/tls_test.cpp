@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <malloc.h>
+
 #include <aioxx/core/diagnostics.hpp>
 #include <aioxx/core/future.hpp>
 #include <aioxx/io/protocol.hpp>
@@ -117,6 +119,9 @@ void check_laws(std::size_t capacity, int layers) {
         CHECK_NOTHROW(loop.run(law.check(make)));
     }
 }
+
+// Bytes of the heap that are in use, or 0 where a sanitizer has put its own in place.
+std::size_t heap_in_use() { return ::mallinfo2().uordblks; }
 
 }  // namespace
 
@@ -390,5 +395,32 @@ TEST_CASE("the write buffer counts plaintext and ciphertext", "[transports][TL02
     CHECK(pair.a->get_write_buffer_size() == 0);
     CHECK(pair.far->received.size() == 5000);
     pair.a->abort();
+    loop.settle();
+}
+
+TEST_CASE("a connection that has sent much keeps no memory for it once it is idle", "[transports]") {
+    testing::test_loop loop;
+    constexpr std::size_t count = 20;
+    setting with;
+    with.capacity = 4096;
+    const auto make = [&](std::vector<std::unique_ptr<secure_pair>>& all) {
+        for (std::size_t each = 0; each < count; ++each) {
+            all.push_back(std::make_unique<secure_pair>(loop.loop(), with));
+        }
+        loop.settle();
+    };
+    std::vector<std::unique_ptr<secure_pair>> pairs;
+    make(pairs);
+    const std::size_t before = heap_in_use();
+    for (const auto& pair : pairs) pair->a->write(std::string(300'000, 'x'));
+    loop.settle();
+    for (const auto& pair : pairs) {
+        CHECK(pair->far->received.size() == 300'000);
+        pair->far->received = {};
+    }
+    const std::size_t after = heap_in_use();
+    CAPTURE(before, after);
+    CHECK(after < before + count * 10'000);
+    for (const auto& pair : pairs) pair->a->abort();
     loop.settle();
 }

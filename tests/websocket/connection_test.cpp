@@ -3,11 +3,16 @@
 #include <aioxx/websocket/connection.hpp>
 
 #include <memory>
+#include <ranges>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <aioxx/core/async_generator.hpp>
 #include <aioxx/core/task.hpp>
+#include <aioxx/io/extra_info.hpp>
+#include <aioxx/sync/event.hpp>
 #include <aioxx/tasks/sleep.hpp>
 #include <aioxx/testing/recording_protocol.hpp>
 #include <aioxx/testing/test_loop.hpp>
@@ -22,12 +27,13 @@ using namespace std::chrono_literals;
 using testing::recording_protocol;
 using testing::test_loop;
 using websocket::close_code;
-using websocket::connection;
+using web_socket = websocket::connection;  // aioxx::connection is another thing
 using websocket::connection_closed;
 using websocket::connection_closed_error;
 using websocket::connection_closed_ok;
 using websocket::connection_limits;
 using websocket::message;
+using websocket::message_view;
 using websocket::opcode;
 using websocket::role;
 
@@ -41,10 +47,10 @@ connection_limits quiet() {
     return limits;
 }
 
-connection open_over(std::unique_ptr<stream_channel> channel, role us, const connection_limits& limits) {
+web_socket open_over(std::unique_ptr<stream_channel> channel, role us, const connection_limits& limits) {
     auto state = std::make_shared<websocket::detail::connection_state_machine>(get_running_loop(), us, limits);
     std::make_shared<stream_transport>(get_running_loop(), std::move(channel), state)->start();
-    return connection(state, "", websocket::http_request(), websocket::http_response());
+    return web_socket(state, "", websocket::http_request(), websocket::http_response());
 }
 
 coro<> settle() { co_await sleep(1ms); }
@@ -55,7 +61,7 @@ struct both_ends {
                        std::size_t capacity = 64 * 1024)
         : both_ends(make_memory_channels(get_running_loop(), capacity), of_client, of_server) {}
 
-    connection client, server;
+    web_socket client, server;
 
 private:
     using channels = std::pair<std::unique_ptr<memory_channel>, std::unique_ptr<memory_channel>>;
@@ -75,7 +81,7 @@ struct raw_client {
 
     std::shared_ptr<recording_protocol> peer = std::make_shared<recording_protocol>(true);
     std::shared_ptr<stream_transport> transport;
-    connection server;
+    web_socket server;
 
 private:
     using channels = std::pair<std::unique_ptr<memory_channel>, std::unique_ptr<memory_channel>>;
@@ -86,13 +92,13 @@ private:
     }
 };
 
-coro<std::string> receive_text(connection from) {
+coro<std::string> receive_text(web_socket from) {
     const message received = co_await from.receive();
     co_return std::string(received.str());
 }
 
 // How a receive ends: "ok 1000", "error 1006", or the message.
-coro<std::string> outcome_of_receive(connection from) {
+coro<std::string> outcome_of_receive(web_socket from) {
     try {
         const message received = co_await from.receive();
         co_return std::string(received.str());
@@ -103,7 +109,7 @@ coro<std::string> outcome_of_receive(connection from) {
     }
 }
 
-coro<> close_now(connection which) { co_await which.close(); }
+coro<> close_now(web_socket which) { co_await which.close(); }
 
 }  // namespace
 
@@ -114,9 +120,8 @@ TEST_CASE("messages arrive whole, in order, with their kind", "[websocket]") {
         co_await ends.client.send_text("h\xc3\xa9llo");
         co_await ends.client.send_binary("\x01\x02");
         co_await ends.client.send_text("");
-        std::vector<bytes_view> fragments;
-        for (const char* piece : {"a", "", "bc"}) fragments.emplace_back(piece);
-        co_await ends.server.send_fragments(true, fragments);
+        const std::vector<std::string> fragments{"a", "", "bc"};
+        co_await ends.server.send(fragments);
         const message text = co_await ends.server.receive();
         CHECK((text.is_text && text.str() == "h\xc3\xa9llo"));
         const message binary = co_await ends.server.receive();
@@ -129,18 +134,13 @@ TEST_CASE("messages arrive whole, in order, with their kind", "[websocket]") {
     }());
 }
 
-TEST_CASE("send refuses what is not text, and no fragments", "[websocket]") {
+TEST_CASE("send, ping and close refuse what the protocol does not allow", "[websocket]") {
     test_loop().run([]() -> coro<> {
         both_ends ends;
         co_await settle();
         int refused = 0;
         try {
             co_await ends.client.send_text("\xff");
-        } catch (const std::invalid_argument&) {
-            ++refused;
-        }
-        try {
-            co_await ends.client.send_fragments(true, std::vector<bytes_view>());
         } catch (const std::invalid_argument&) {
             ++refused;
         }
@@ -154,7 +154,7 @@ TEST_CASE("send refuses what is not text, and no fragments", "[websocket]") {
         } catch (const std::invalid_argument&) {
             ++refused;
         }
-        CHECK(refused == 4);
+        CHECK(refused == 3);
         CHECK(ends.client.is_open());
         co_await ends.client.close();
     }());
@@ -240,7 +240,7 @@ TEST_CASE("full of messages it pauses the transport, and goes on when they are t
         both_ends ends(quiet(), limits, 1000);
         co_await settle();
         bool all_sent = false;
-        task<> sending = create_task([](connection to, bool& done) -> coro<> {
+        task<> sending = create_task([](web_socket to, bool& done) -> coro<> {
             for (int i = 0; i < 500; ++i) co_await to.send_text(std::to_string(i) + std::string(500, '.'));
             done = true;
         }(ends.client, all_sent));
@@ -284,16 +284,16 @@ TEST_CASE("messages of several senders stay whole", "[websocket]") {
         co_await settle();
         std::vector<task<>> senders;
         for (const char name : {'a', 'b', 'c'}) {
-            senders.push_back(create_task([](connection to, char letter) -> coro<> {
+            senders.push_back(create_task([](web_socket to, char letter) -> coro<> {
                 for (int i = 0; i < 20; ++i) {
                     const std::string whole(5'000, letter);
                     if (i % 2 == 0) {
                         co_await to.send_text(whole);
                     } else {
-                        std::vector<bytes_view> halves;
-                        halves.emplace_back(std::string_view(whole).substr(0, 2'000));
-                        halves.emplace_back(std::string_view(whole).substr(2'000));
-                        co_await to.send_fragments(true, halves);
+                        std::vector<std::string_view> halves;
+                        halves.push_back(std::string_view(whole).substr(0, 2'000));
+                        halves.push_back(std::string_view(whole).substr(2'000));
+                        co_await to.send(halves);
                     }
                 }
             }(ends.client, name)));
@@ -469,7 +469,7 @@ TEST_CASE("the last handle that goes closes with 1001", "[websocket]") {
     test_loop().run([]() -> coro<> {
         auto ends = std::make_unique<both_ends>();
         co_await settle();
-        connection kept = ends->server;
+        web_socket kept = ends->server;
         ends.reset();
         const std::optional<message> none = co_await kept.next();
         CHECK(!none);
@@ -523,5 +523,602 @@ TEST_CASE("an error of the rules is told to the receiver in words", "[websocket]
         CHECK(text.find("mask") != std::string::npos);
         ends.transport->abort();
         co_await settle();
+    }());
+}
+
+// ---- sending ----
+
+namespace {
+
+template <class Awaitable>
+coro<> run_it(Awaitable awaited) {
+    co_await std::move(awaited);
+}
+
+// Fragments that come when the test says so.
+async_generator<std::string> told_fragments(event& go, std::vector<std::string> fragments, bool fail = false) {
+    for (std::string& each : fragments) {
+        co_await go.wait();
+        go.clear();
+        co_yield std::move(each);
+    }
+    co_await go.wait();
+    if (fail) throw std::runtime_error("no more fragments");
+}
+
+coro<> send_told(web_socket to, event& go, std::vector<std::string> fragments, bool fail = false) {
+    co_await to.send(told_fragments(go, std::move(fragments), fail));
+}
+
+// The bytes of a message in these frames.
+std::string in_frames(const std::vector<std::string>& fragments, role from = role::server) {
+    std::string frames;
+    for (const std::string& each : fragments) {
+        frames += wire::frame(from, frames.empty() ? opcode::text : opcode::continuation, each, false);
+    }
+    return frames + wire::frame(from, opcode::continuation, "");
+}
+
+struct person {
+    std::string name;
+};
+std::string to_json(const person& shown) { return "{" + shown.name + "}"; }
+
+}  // namespace
+
+TEST_CASE("send takes strings as text, bytes as binary, and messages as what they are", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        both_ends ends;
+        co_await settle();
+        const std::string text = "string";
+        const bytearray bytes("bytes");
+        const std::vector<unsigned char> numbers{1, 2, 3};
+        co_await ends.client.send("literal");
+        co_await ends.client.send(text);
+        co_await ends.client.send(std::string_view(text).substr(3));
+        co_await ends.client.send(bytes);
+        co_await ends.client.send(numbers);
+        std::vector<message> all;
+        for (int i = 0; i < 5; ++i) all.push_back(co_await ends.server.recv());
+        std::string got;
+        for (const message& received : all) {
+            got += received.is_text ? "t" : "b";
+            co_await ends.server.send(received);
+            const message_view back = co_await ends.client.receive_view();
+            CHECK((back.is_text == received.is_text && back.data == received.data));
+            co_await ends.client.send(back);
+            const message again = co_await ends.server.recv();
+            CHECK((again.is_text == received.is_text && again.data == received.data));
+        }
+        CHECK(got == "tttbb");
+        co_await ends.client.close();
+    }());
+}
+
+TEST_CASE("ranges and generators are sent as one message, a frame for each item", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        raw_client ends;
+        co_await settle();
+        const std::vector<std::string> words{"one", "", "two"};
+        co_await ends.server.send(words);
+        co_await settle();
+        CHECK(ends.peer->received() == in_frames(words));
+        co_await ends.server.send(words | std::views::transform([](const std::string& word) { return word + "!"; }));
+        co_await ends.server.send(std::vector<std::string>());  // no fragment, no message
+        event go;
+        go.set();
+        task<> sending = create_task(send_told(ends.server, go, {"a"}));
+        co_await settle();
+        go.set();
+        co_await sending;
+        co_await settle();
+        CHECK(ends.peer->received() == in_frames(words) + in_frames({"one!", "!", "two!"}) + in_frames({"a"}));
+        const std::vector<bytearray> bytes{bytearray("x")};
+        co_await ends.server.send(bytes);
+        co_await settle();
+        CHECK(ends.peer->received().ends_with(wire::frame(role::server, opcode::binary, "x", false) +
+                                              wire::frame(role::server, opcode::continuation, "")));
+        co_await ends.server.send_fragments(true, bytes);
+        co_await settle();
+        CHECK(ends.peer->received().ends_with(in_frames({"x"})));
+        ends.transport->abort();
+        co_await settle();
+    }());
+}
+
+TEST_CASE("nothing but control frames comes between the fragments of a sender that waits", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        raw_client ends;
+        co_await settle();
+        event go;
+        task<> fragments = create_task(send_told(ends.server, go, {"one", "two"}));
+        go.set();
+        co_await settle();
+        task<> whole = create_task(run_it(ends.server.send("whole")));
+        event second_go;
+        second_go.set();
+        task<> second = create_task(send_told(ends.server, second_go, {"second"}));
+        const std::vector<std::string> range{"in", "a range"};
+        task<> third = create_task(run_it(ends.server.send(range)));
+        co_await settle();
+        ends.send(opcode::ping, "are you there");
+        co_await settle();
+        ends.server.pong("unasked");
+        go.set();
+        co_await settle();
+        CHECK(!whole.done());
+        go.set();
+        co_await fragments;
+        second_go.set();
+        co_await settle();
+        second_go.set();
+        co_await second;
+        co_await whole;
+        co_await third;
+        co_await settle();
+        const auto at = [&](const std::string& bytes) { return ends.peer->received().find(bytes); };
+        const std::string first = wire::frame(role::server, opcode::text, "one", false) +
+                                  wire::frame(role::server, opcode::pong, "are you there") +
+                                  wire::frame(role::server, opcode::pong, "unasked") +
+                                  wire::frame(role::server, opcode::continuation, "two", false) +
+                                  wire::frame(role::server, opcode::continuation, "");
+        CHECK(at(first) == 0);
+        CHECK(at(wire::frame(role::server, opcode::text, "whole")) != std::string::npos);
+        CHECK(at(in_frames({"second"})) != std::string::npos);
+        CHECK(at(in_frames(range)) != std::string::npos);
+        ends.transport->abort();
+        co_await settle();
+    }());
+}
+
+TEST_CASE("a fragmented message that is given up fails the connection with 1011", "[websocket]") {
+    for (const bool cancelled : {false, true}) {
+        CAPTURE(cancelled);
+        test_loop().run([](bool by_cancellation) -> coro<> {
+            raw_client ends;
+            co_await settle();
+            event go;
+            task<> sending = create_task(send_told(ends.server, go, {"one"}, true));
+            go.set();
+            co_await settle();
+            task<> waiting = create_task(run_it(ends.server.send("waits")));
+            co_await settle();
+            if (by_cancellation) {
+                sending.cancel();
+            } else {
+                go.set();
+            }
+            std::string how;
+            try {
+                co_await sending;
+            } catch (const cancelled_error&) {
+                how = "cancelled";
+            } catch (const std::runtime_error& error) {
+                how = error.what();
+            }
+            CHECK(how == (by_cancellation ? "cancelled" : "no more fragments"));
+            bool closed = false;
+            try {
+                co_await waiting;
+            } catch (const connection_closed_error&) {
+                closed = true;
+            }
+            CHECK(closed);
+            co_await settle();
+            CHECK(ends.peer->received() ==
+                  wire::frame(role::server, opcode::text, "one", false) +
+                      wire::frame(role::server, opcode::close, wire::close_payload(1011, "error in fragmented message")));
+            ends.transport->abort();
+            co_await settle();
+        }(cancelled));
+    }
+}
+
+TEST_CASE("a sender that is cancelled before its turn has sent nothing, and the connection goes on", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        raw_client ends;
+        co_await settle();
+        event go;
+        event no_go;
+        task<> unborn = create_task(send_told(ends.server, no_go, {"never"}));
+        task<> fragments = create_task(send_told(ends.server, go, {"one"}));
+        go.set();
+        co_await settle();
+        task<> waiting = create_task(run_it(ends.server.send("waits")));
+        co_await settle();
+        waiting.cancel();
+        unborn.cancel();
+        go.set();
+        co_await fragments;
+        co_await settle();
+        CHECK((waiting.cancelled() && unborn.cancelled()));
+        CHECK(ends.server.is_open());
+        CHECK(ends.peer->received() == in_frames({"one"}));
+        ends.transport->abort();
+        co_await settle();
+    }());
+}
+
+TEST_CASE("who waits for a fragmented message learns of the end of the connection", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        raw_client ends;
+        co_await settle();
+        event go;
+        task<> fragments = create_task(send_told(ends.server, go, {"one"}));
+        go.set();
+        co_await settle();
+        task<> waiting = create_task(run_it(ends.server.send("waits")));
+        co_await settle();
+        ends.transport->abort();
+        bool closed = false;
+        try {
+            co_await waiting;
+        } catch (const connection_closed_error&) {
+            closed = true;
+        }
+        CHECK(closed);
+        go.set();
+        closed = false;
+        try {
+            co_await fragments;
+        } catch (const connection_closed_error&) {
+            closed = true;
+        }
+        CHECK(closed);
+    }());
+}
+
+TEST_CASE("a sender waits while the transport is full, and a cancellation takes nothing back", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        connection_limits limits = quiet();
+        limits.write_limit = 1000;
+        raw_client ends(limits, 1000);
+        co_await settle();
+        ends.transport->pause_reading();
+        const std::string large(50'000, 'l');
+        task<> sending = create_task(run_it(ends.server.send(large)));
+        co_await settle();
+        CHECK(!sending.done());
+        sending.cancel();
+        co_await settle();
+        CHECK(sending.cancelled());
+        CHECK(ends.server.is_open());
+        ends.transport->resume_reading();
+        co_await ends.server.send("after");
+        co_await settle();
+        CHECK(ends.peer->received() ==
+              wire::frame(role::server, opcode::text, large) + wire::frame(role::server, opcode::text, "after"));
+        ends.transport->abort();
+        co_await settle();
+    }());
+}
+
+TEST_CASE("values go through functions of the program, JSON for example", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        both_ends ends;
+        co_await settle();
+        const person ann{"ann"};
+        co_await ends.client.send_json(ann, to_json);
+        const auto from_json = [](std::string_view text) { return person{std::string(text.substr(1, text.size() - 2))}; };
+        const person got = co_await ends.server.receive_json(from_json);
+        CHECK(got.name == "ann");
+        co_await ends.client.send_json(ann, [](const person& shown) { return std::string_view(shown.name); });
+        const message plain = co_await ends.server.receive();
+        CHECK((plain.is_text && plain.str() == "ann"));
+        co_await ends.client.close();
+    }());
+}
+
+TEST_CASE("a message is compressed where that was agreed on, unless the sender does not want it", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        connection_limits limits = quiet();
+        limits.compression = websocket::deflate_parameters();
+        both_ends ends(limits, limits);
+        co_await settle();
+        CHECK((ends.client.is_compressed() && ends.server.is_compressed()));
+        const std::string text(10'000, 'z');
+        const auto sent_by = [](const web_socket& from) {
+            return from.transport()->get_extra_info(extra_info::statistics)->bytes_sent;
+        };
+        for (web_socket* const from : {&ends.client, &ends.server}) {
+            const web_socket& to = from == &ends.client ? ends.server : ends.client;
+            co_await from->send(text, false);
+            const std::string plain = co_await to.receive_text();
+            const auto uncompressed = sent_by(*from);
+            CHECK(uncompressed > text.size());
+            co_await from->send(text);
+            const std::string compressed = co_await to.receive_text();
+            const std::vector<std::string> halves{text.substr(5000), text.substr(5000)};
+            co_await from->send(halves, true);
+            const std::string joined = co_await to.receive_text();
+            CHECK((plain == text && compressed == text && joined == text));
+            CHECK(sent_by(*from) < uncompressed + 1000);
+        }
+        co_await ends.client.close();
+    }());
+}
+
+// ---- receiving ----
+
+TEST_CASE("a message of the wrong kind is refused in words, and not lost", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        both_ends ends;
+        co_await settle();
+        const bytearray bytes("12345");
+        co_await ends.client.send(bytes);
+        co_await ends.client.send("text");
+        std::string why;
+        try {
+            static_cast<void>(co_await ends.server.receive_text());
+        } catch (const websocket::wrong_message_kind& error) {
+            why = error.what();
+            CHECK(!error.is_text());
+        }
+        CHECK(why == "receive_text: expected a text message, got a binary message of 5 bytes");
+        bool refused = false;
+        try {
+            static_cast<void>(co_await ends.server.receive_json([](std::string_view) { return 1; }));
+        } catch (const websocket::wrong_message_kind&) {
+            refused = true;
+        }
+        CHECK(refused);
+        const bytearray received = co_await ends.server.receive_bytes();
+        CHECK(received == bytes);
+        refused = false;
+        try {
+            static_cast<void>(co_await ends.server.receive_bytes());
+        } catch (const websocket::wrong_message_kind&) {
+            refused = true;
+        }
+        CHECK(refused);
+        const std::string text = co_await ends.server.receive_text();
+        CHECK(text == "text");
+        co_await ends.client.close();
+    }());
+}
+
+TEST_CASE("messages end at an orderly end, and throw at another", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        for (const close_code code : {close_code::normal_closure, close_code::policy_violation}) {
+            both_ends ends;
+            co_await settle();
+            for (int i = 0; i < 3; ++i) co_await ends.client.send(std::to_string(i));
+            task<> closing = create_task(run_it(ends.client.close(code)));
+            std::string got;
+            bool failed = false;
+            auto messages = ends.server.messages();
+            try {
+                while (auto received = co_await messages.next()) got += received->str();
+            } catch (const connection_closed_error&) {
+                failed = true;
+            }
+            CHECK(got == "012");
+            CHECK(failed == (code != close_code::normal_closure));
+            co_await closing;
+        }
+    }());
+}
+
+TEST_CASE("a message that is looked at stays while others arrive", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        both_ends ends;
+        co_await settle();
+        co_await ends.client.send("first");
+        const message_view first = co_await ends.server.receive_view();
+        for (int i = 0; i < 20; ++i) co_await ends.client.send(std::string(2'000, static_cast<char>('a' + i)));
+        co_await settle();
+        CHECK(first.str() == "first");
+        for (int i = 0; i < 20; ++i) {
+            const message_view next = co_await ends.server.receive_view();
+            CHECK(next.str() == std::string(2'000, static_cast<char>('a' + i)));
+        }
+        co_await ends.client.close();
+    }());
+}
+
+TEST_CASE("a large message can be received in parts before its end was sent", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        raw_client ends;
+        co_await settle();
+        ends.send(opcode::text, "one", false);
+        auto parts = ends.server.receive_streaming();
+        const auto first = co_await parts.next();
+        REQUIRE(first);
+        CHECK((first->is_text && first->str() == "one"));
+        bool refused = false;
+        try {
+            static_cast<void>(co_await ends.server.receive());
+        } catch (const busy_error&) {
+            refused = true;
+        }
+        CHECK(refused);
+        ends.send(opcode::continuation, "two", false);
+        co_await settle();  // nobody asks meanwhile
+        ends.send(opcode::continuation, "three");
+        ends.send(opcode::text, "next");
+        std::string rest;
+        while (const auto part = co_await parts.next()) rest += part->str();
+        CHECK(rest == "twothree");
+        const std::string next = co_await ends.server.receive_text();
+        CHECK(next == "next");
+        ends.transport->abort();
+        co_await settle();
+    }());
+}
+
+TEST_CASE("parts are bounded by max_size together, and end with the connection", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        for (const bool too_large : {true, false}) {
+            connection_limits limits = quiet();
+            limits.max_size = 100;
+            raw_client ends(limits);
+            co_await settle();
+            auto parts = ends.server.receive_streaming();
+            ends.send(opcode::text, std::string(100, 'x'), false);
+            const auto first = co_await parts.next();
+            CHECK((first && first->data.size() == 100));
+            if (too_large) {
+                ends.send(opcode::continuation, "y");
+                co_await settle();
+                CHECK(ends.peer->received().substr(2, 2) == wire::close_payload(1009));
+            }
+            ends.transport->abort();
+            bool failed = false;
+            try {
+                static_cast<void>(co_await parts.next());
+            } catch (const connection_closed_error&) {
+                failed = true;
+            }
+            CHECK(failed);
+        }
+    }());
+}
+
+TEST_CASE("receiving in parts that is cancelled loses no message that has not begun", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        for (int turns = 0; turns < 4; ++turns) {
+            CAPTURE(turns);
+            raw_client ends;
+            co_await settle();
+            std::string got;
+            task<> receiving = create_task([](web_socket from, std::string& to) -> coro<> {
+                auto parts = from.receive_streaming();
+                while (const auto part = co_await parts.next()) to += part->str();
+            }(ends.server, got));
+            co_await settle();
+            ends.send(opcode::text, "one", false);
+            for (int i = 0; i < turns; ++i) co_await sleep(0s);
+            receiving.cancel();
+            co_await settle();
+            CHECK(receiving.cancelled());
+            ends.send(opcode::continuation, "two");
+            ends.send(opcode::text, "next");
+            const std::string next = co_await ends.server.receive_text();
+            CHECK(next == (got.empty() ? "onetwo" : "next"));
+            ends.transport->abort();
+            co_await settle();
+        }
+    }());
+}
+
+TEST_CASE("who goes on in the middle of a message that was streamed gets the next one", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        raw_client ends;
+        co_await settle();
+        ends.send(opcode::text, "one", false);
+        {
+            auto parts = ends.server.receive_streaming();
+            const auto first = co_await parts.next();
+            CHECK(first);
+        }
+        ends.send(opcode::continuation, "two");
+        ends.send(opcode::text, "next");
+        const std::string next = co_await ends.server.receive_text();
+        CHECK(next == "next");
+        ends.transport->abort();
+        co_await settle();
+    }());
+}
+
+TEST_CASE("a connection tells its state and its ends", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        raw_client ends;
+        co_await settle();
+        using websocket::connection_state;
+        CHECK(ends.server.state() == connection_state::open);
+        CHECK(!ends.server.close_code());
+        const web_socket copy = ends.server;
+        CHECK(copy == ends.server);
+        task<> closing = create_task(close_now(ends.server));
+        co_await settle();
+        CHECK(copy.state() == connection_state::close_sent);
+        CHECK(!copy.is_open());
+        ends.send(opcode::close, wire::close_payload(1000));
+        co_await settle();
+        CHECK(copy.state() == connection_state::closing);
+        ends.transport->close();
+        co_await closing;
+        CHECK(copy.state() == connection_state::closed);
+        CHECK(copy.close_code() == close_code::normal_closure);
+        CHECK(copy.local_address() == aioxx::endpoint());
+        CHECK(copy.remote_address() == aioxx::endpoint());
+    }());
+}
+
+TEST_CASE("a Close behind a message that a task receives ends the connection at once", "[websocket]") {
+    for (const bool ours_first : {true, false}) {
+        CAPTURE(ours_first);
+        test_loop loop;
+        loop.run([](bool server_first) -> coro<> {
+            raw_client ends;
+            co_await settle();
+            task<std::string> receiving = create_task([](web_socket from) -> coro<std::string> {
+                std::string all;
+                while (auto received = co_await from.next()) all += received->str();
+                co_return all;
+            }(ends.server));
+            co_await settle();
+            task<> closing;
+            if (server_first) closing = create_task(close_now(ends.server));
+            co_await settle();
+            ends.peer->connection()->write(wire::frame(role::client, opcode::text, "last") +
+                                           wire::frame(role::client, opcode::close, wire::close_payload(1000)));
+            co_await settle();
+            CHECK(ends.peer->count("eof_received") == 1);
+            ends.transport->close();
+            co_await ends.server.wait_closed();
+            const std::string all = co_await receiving;
+            CHECK(all == "last");
+            if (server_first) co_await closing;
+        }(ours_first));
+        CHECK(loop.elapsed() < 1s);
+    }
+}
+
+TEST_CASE("a first fragment that is refused leaves the connection as it was", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        both_ends ends;
+        co_await settle();
+        bool refused = false;
+        const std::vector<std::string> not_text{"\xff", "x"};
+        try {
+            co_await ends.client.send(not_text);
+        } catch (const std::invalid_argument&) {
+            refused = true;
+        }
+        CHECK(refused);
+        co_await ends.client.send("still open");
+        const std::string text = co_await ends.server.receive_text();
+        CHECK(text == "still open");
+        co_await ends.client.close();
+    }());
+}
+
+TEST_CASE("the peer's ping is answered before what is sent by the task that was woken with it", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        connection_limits limits = quiet();
+        limits.compression = websocket::deflate_parameters();  // frames are made in the endpoint's output then
+        raw_client ends(limits);
+        co_await settle();
+        task<> echoing = create_task([](web_socket peer) -> coro<> {
+            while (auto received = co_await peer.next()) co_await peer.send(*received, false);
+        }(ends.server));
+        co_await settle();
+        ends.peer->connection()->write(wire::frame(role::client, opcode::ping, "p") +
+                                       wire::frame(role::client, opcode::text, "one") +
+                                       wire::frame(role::client, opcode::ping, "q") +
+                                       wire::frame(role::client, opcode::text, "two"));
+        co_await settle();
+        CHECK(ends.peer->received() ==
+              wire::frame(role::server, opcode::pong, "p") + wire::frame(role::server, opcode::text, "one") +
+                  wire::frame(role::server, opcode::pong, "q") + wire::frame(role::server, opcode::text, "two"));
+        ends.transport->abort();
+        bool closed = false;
+        try {
+            co_await echoing;
+        } catch (const connection_closed_error&) {
+            closed = true;
+        }
+        CHECK(closed);
     }());
 }

@@ -73,3 +73,13 @@ TEST_CASE("the errors belong to the library's kinds", "[websocket]") {
     CHECK_THROWS_AS(throw invalid_status({}), handshake_error);
     CHECK_THROWS_AS(throw handshake_error("x"), aioxx::protocol_error);
 }
+
+TEST_CASE("a message of the wrong kind is named with its size", "[websocket]") {
+    const wrong_message_kind text("receive_bytes", true, 7);
+    CHECK(std::string(text.what()) == "receive_bytes: expected a binary message, got a text message of 7 bytes");
+    CHECK(text.is_text());
+    CHECK(text.side() == aioxx::side::remote);
+    const wrong_message_kind binary("receive_text", false, 0);
+    CHECK(std::string(binary.what()) == "receive_text: expected a text message, got a binary message of 0 bytes");
+    CHECK(!binary.is_text());
+}

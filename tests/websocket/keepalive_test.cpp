@@ -21,12 +21,12 @@ using websocket::pending_pings;
 namespace {
 
 // Writes down when what was called for, in seconds.
-struct schedule {
-    schedule(optional_time interval, optional_time timeout)
-        : calls(
-              loop.loop(), interval, timeout, [this] { note("ping"); }, [this] { note("overdue"); }) {
+struct schedule final : websocket::keepalive_client {
+    schedule(optional_time interval, optional_time timeout) : calls(loop.loop(), interval, timeout, *this) {
         calls.start();
     }
+    void send_keepalive_ping() override { note("ping"); }
+    void on_pong_overdue() override { note("overdue"); }
     void note(const char* what) {
         story.push_back(what + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(loop.elapsed()).count()));
     }

@@ -29,7 +29,7 @@
 #include <aioxx/net/fd_wait.hpp>
 #include <aioxx/net/resolver.hpp>
 #include <aioxx/net/socket_options.hpp>
-#include <aioxx/sync/event.hpp>
+#include <aioxx/tasks/wait.hpp>
 #include <aioxx/tasks/wait_for.hpp>
 #include <aioxx/transports/fd_channel.hpp>
 #include <aioxx/transports/stream_transport.hpp>
@@ -147,10 +147,8 @@ inline connect_error::attempt failed_attempt(const endpoint& address, const conn
 
 // What the attempts of one connect share. Each is a task of its own; all have ended before the result is given.
 struct connect_race {
-    event changed;
     unique_fd winner;
     std::vector<connect_error::attempt> failures;
-    std::size_t running = 0;
     std::exception_ptr unexpected;
 };
 
@@ -163,31 +161,29 @@ inline coro<> run_attempt(connect_race& race, endpoint address, connect_options 
     } catch (const std::exception&) {
         race.unexpected = std::current_exception();
     }
-    --race.running;
-    race.changed.set();
 }
 
-// Waits for a change, at most for the delay. The event's state tells which it was.
-inline coro<> wait_for_change(connect_race& race, std::optional<duration> delay) {
-    if (!delay) co_return co_await race.changed.wait();
-    try {
-        co_await wait_for([](event& changed) -> coro<> { co_await changed.wait(); }(race.changed), *delay);
-    } catch (const timeout_error&) {
+inline std::vector<task<>> not_done(const std::vector<task<>>& tasks) {
+    std::vector<task<>> running;
+    for (const task<>& each : tasks) {
+        if (!each.done()) running.push_back(each);
     }
+    return running;
 }
 
 // Tries the addresses in order, each a delay after the one before or as soon as that has failed (RFC 8305, 5).
 inline coro<> run_race(connect_race& race, std::vector<endpoint> addresses, connect_options options,
                        std::vector<task<>>& attempts) {
-    for (std::size_t next = 0; !race.winner && (next < addresses.size() || race.running > 0);) {
+    for (std::size_t next = 0; !race.winner;) {
         if (next < addresses.size()) {
-            ++race.running;
             attempts.push_back(create_task(run_attempt(race, addresses[next], options), "connect attempt"));
             ++next;
         }
-        race.changed.clear();
-        const bool last = next == addresses.size();
-        co_await wait_for_change(race, last ? std::nullopt : options.happy_eyeballs_delay);
+        std::vector<task<>> running = not_done(attempts);
+        if (running.empty()) co_return;
+        wait_options until_change{.timeout = {}, .when = return_when::first_completed};
+        if (next < addresses.size()) until_change.timeout = options.happy_eyeballs_delay;
+        co_await wait(std::move(running), until_change);
     }
 }
 
@@ -226,6 +222,7 @@ inline coro<unique_fd> connect_any(std::vector<endpoint> addresses, std::string 
     if (failure) std::rethrow_exception(failure);
     if (race.winner) co_return std::move(race.winner);
     if (race.unexpected) std::rethrow_exception(race.unexpected);
+    if (race.failures.empty() && !attempts.empty()) throw cancelled_error();  // somebody has cancelled all of them
     throw connect_error(target, std::move(race.failures));
 }
 
@@ -265,10 +262,11 @@ template <class Protocol>
 coro<connection<Protocol>> establish(std::unique_ptr<stream_channel> channel, std::shared_ptr<Protocol> served) {
     auto made = std::make_shared<stream_transport>(get_running_loop(), std::move(channel), served);
     future<> connected = create_future();
-    made->start(settling(connected));
     try {
+        made->start(settling(connected));
         co_await connected;
     } catch (...) {  // a cancellation: the connection ends with it
+        connected.cancel();
         made->close();
         throw;
     }

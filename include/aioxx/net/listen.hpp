@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -61,6 +62,12 @@ inline unique_fd bind_tcp(const endpoint& address, const listen_options& options
     return fd;
 }
 
+inline std::uint16_t port_of(const unique_fd& bound, const endpoint& address) {
+    const std::optional<endpoint> local = endpoint::local_of(bound.get());
+    if (!local) throw_system_error(errno, "cannot learn the port of " + to_string(address));
+    return local->port();
+}
+
 // Binds all addresses. For port 0 the system chooses once and the others take the same port; somebody else may
 // hold it there, then the choice is made again.
 inline std::vector<unique_fd> bind_all(const std::vector<endpoint>& addresses, const listen_options& options) {
@@ -73,7 +80,7 @@ inline std::vector<unique_fd> bind_all(const std::vector<endpoint>& addresses, c
                 if (address.port() == 0 && chosen != 0) address = address.with_port(chosen);
                 unique_fd fd = bind_tcp(address, options);
                 if (!fd) continue;
-                if (chosen == 0) chosen = endpoint::local_of(fd.get()).value().port();
+                if (chosen == 0) chosen = port_of(fd, address);
                 bound.push_back(std::move(fd));
             }
             return bound;

@@ -168,6 +168,7 @@ inline coro<> start_tls(std::shared_ptr<transport> connection, tls::context cont
     try {
         co_await ready;
     } catch (...) {  // a cancellation, or the connection is lost already
+        ready.cancel();
         open->abort();
         throw;
     }

@@ -97,7 +97,16 @@ inline coro<> collect(std::optional<stream_reader> from, std::shared_ptr<collect
     }
 }
 
-// Everything that is said to and by a process until its end.
+// Everything that is said by a process until its end.
+inline coro<> hear_out(std::shared_ptr<process_state> state, task<> reading_out, task<> reading_err) {
+    co_await gather(reading_out, reading_err);
+    co_await wait_for_exit(state);
+    // Who has inherited the pipe may never read: what the process itself did not take is dropped.
+    if (state->in) state->in->abort();
+}
+
+// Everything that is said to and by a process until its end. Each task can end the whole: a process that is not told
+// all, or that nobody listens to, may not end.
 inline coro<> converse(std::shared_ptr<process_state> state, std::string input, std::shared_ptr<collected_output> out,
                        std::shared_ptr<collected_output> err) {
     if (!input.empty() && !state->in) {
@@ -106,16 +115,14 @@ inline coro<> converse(std::shared_ptr<process_state> state, std::string input, 
     const task<> feeding = create_task(feed(state->in, std::move(input)), "child process input");
     const task<> reading_out = create_task(collect(state->out, std::move(out)), "child process output");
     const task<> reading_err = create_task(collect(state->err, std::move(err)), "child process errors");
+    const task<> hearing_out = create_task(hear_out(state, reading_out, reading_err), "child process end");
     const scope_exit ended([&] {  // none of them goes on alone
         feeding.cancel();
         reading_out.cancel();
         reading_err.cancel();
+        hearing_out.cancel();
     });
-    co_await gather(reading_out, reading_err);
-    co_await wait_for_exit(state);
-    // Who has inherited the pipe may never read: what the process itself did not take is dropped.
-    if (state->in) state->in->abort();
-    co_await feeding;
+    co_await gather(feeding, hearing_out);
 }
 
 }  // namespace detail

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -258,7 +259,10 @@ private:
         lower_left_ = got.left;
         return {got.count, got.count == 0};
     }
-    void push(bytes_view ciphertext) override { unsent_.append(ciphertext); }
+    void push(bytes_view ciphertext) override {
+        if (unsent_.empty() && unsent_.capacity() < spare().capacity()) std::swap(unsent_, spare());
+        unsent_.append(ciphertext);
+    }
 
     // ---- fd_handler, for the lower channel ----
 
@@ -302,6 +306,24 @@ private:
         } else if (pending() != 0) {
             lower_is_full_ = true;
             watch_writing();
+        }
+        hand_over_block();
+    }
+
+    // A block for ciphertext, which the connections of a thread lend each other: most of them are idle.
+    static bytearray& spare() noexcept {
+        static thread_local bytearray block;
+        return block;
+    }
+    // Keeps no more memory than what is left needs.
+    void hand_over_block() noexcept {
+        if (unsent_.capacity() == bytearray::inline_size || unsent_.size() > unsent_.capacity() / 4) return;
+        try {
+            bytearray left(unsent_.view());
+            unsent_.clear();
+            if (spare().capacity() < unsent_.capacity()) std::swap(unsent_, spare());
+            unsent_ = std::move(left);
+        } catch (const std::bad_alloc&) {  // it keeps the block
         }
     }
 

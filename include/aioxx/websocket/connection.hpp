@@ -2,266 +2,177 @@
 #pragma once
 
 // websocket/connection.hpp: an open WebSocket connection as coroutines: send, receive, ping, close.
-// It is a protocol on a transport, with the flow control of both directions: a task that sends waits while the
-// transport is full, and the transport is paused while received messages wait for a task. What the bytes mean is
-// decided in proto/endpoint.hpp.
+// A handle over the protocol of websocket/connection_state_machine.hpp. Names follow Python's websockets:
+//     while (auto message = co_await connection.next()) co_await connection.send(*message);
 
-#include <chrono>
+#include <concepts>
 #include <coroutine>
 #include <cstdint>
-#include <cstring>
-#include <deque>
-#include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <ranges>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
-#include <vector>
 
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/pinned.hpp>
 #include <aioxx/base/scope_exit.hpp>
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
+#include <aioxx/core/async_generator.hpp>
 #include <aioxx/core/coroutine.hpp>
-#include <aioxx/core/event_loop.hpp>
-#include <aioxx/io/protocol.hpp>
-#include <aioxx/io/transport.hpp>
-#include <aioxx/streams/drain_gate.hpp>
-#include <aioxx/sync/event.hpp>
+#include <aioxx/core/frame_pool.hpp>
+#include <aioxx/core/future.hpp>
+#include <aioxx/core/future_base.hpp>
+#include <aioxx/io/endpoint.hpp>
+#include <aioxx/io/extra_info.hpp>
+#include <aioxx/websocket/connection_state_machine.hpp>
 #include <aioxx/websocket/error.hpp>
-#include <aioxx/websocket/keepalive.hpp>
-#include <aioxx/websocket/options.hpp>
+#include <aioxx/websocket/message.hpp>
+#include <aioxx/websocket/opening_heads.hpp>
 #include <aioxx/websocket/proto/endpoint.hpp>
 
 namespace aioxx::websocket {
 
-/// A received message.
-struct message {
-    bool is_text = false;
-    bytearray data;  ///< valid UTF-8 when is_text
+/// What send() takes for text: anything that is a string.
+template <class T>
+concept text_like = std::convertible_to<T, std::string_view>;
 
-    [[nodiscard]] std::string_view str() const noexcept { return data.str(); }
-};
+/// What send() takes for one message, or for a fragment of one: text, or bytes.
+template <class T>
+concept message_content = text_like<T> || bytes_like<T>;
 
-/// What a connection needs of its options, whichever side it is.
-struct connection_limits {
-    optional_time ping_interval = defaults::ping_interval;
-    optional_time ping_timeout = defaults::ping_timeout;
-    std::chrono::milliseconds close_timeout = defaults::close_timeout;
-    std::uint64_t max_size = defaults::max_size;
-    std::size_t max_queue = defaults::max_queue;
-    std::size_t write_limit = defaults::write_limit;
-};
+/// A range of fragments.
+template <class T>
+concept fragment_range = !message_content<T> && std::ranges::input_range<T> &&
+                         message_content<std::ranges::range_reference_t<T>>;
 
 namespace detail {
 
-/// The protocol of an open connection. Shared by the transport and the user's handle.
-class connection_state_machine final : public aioxx::protocol {
+// What the handles of a connection share. Without them it has no purpose.
+class connection_owner : pinned, public pool_allocated {
 public:
-    connection_state_machine(event_loop& loop, role us, const connection_limits& limits)
-        : loop_(loop),
-          endpoint_(us, {.max_size = limits.max_size}),
-          limits_(limits),
-          keepalive_(
-              loop, limits.ping_interval, limits.ping_timeout, [this] { send_keepalive(); },
-              [this] { give_up(close_code::internal_error, "keepalive ping timeout"); }) {}
+    connection_owner(std::shared_ptr<connection_state_machine> state, std::string protocol, const http_request& request,
+                     http_response response)
+        : machine(std::move(state)), subprotocol(std::move(protocol)), opening(request, std::move(response)) {}
+    ~connection_owner() { machine->go_away(); }
 
-    // ---- the transport's side ----
-
-    void connection_made(aioxx::transport& made) override {
-        transport_ = &made;
-        made.set_write_buffer_limits({.high = limits_.write_limit, .low = std::nullopt});
-        keepalive_.start();
-    }
-    void data_received(bytes_view data) override {
-        endpoint_.feed(data);
-        work();
-        endpoint_.retain_input();
-    }
-    bool eof_received() override { return false; }
-    void connection_lost(std::exception_ptr reason) override {
-        transport_ = nullptr;
-        loss_ = std::move(reason);
-        keepalive_.stop();
-        patience_.cancel();
-        endpoint_.feed_eof();
-        collect_events();
-        gate.lose(nullptr);
-        arrived.set();
-        pings_.fail(closed_exception());
-    }
-    void pause_writing() override { gate.pause(); }
-    void resume_writing() override { gate.resume(); }
-
-    // ---- the user's side ----
-
-    aioxx::event arrived;  // a message is there, or none will come any more
-    drain_gate gate;
-    bool receiving = false;  // a task waits in receive
-
-    [[nodiscard]] websocket::endpoint& endpoint() noexcept { return endpoint_; }
-    [[nodiscard]] aioxx::transport* transport() const noexcept { return transport_; }
-    [[nodiscard]] bool is_over() const noexcept { return transport_ == nullptr; }
-    [[nodiscard]] duration latency() const noexcept { return latency_; }
-
-    /// The oldest message, or nothing. Lets more come in.
-    std::optional<message> take() {
-        if (queue_.empty()) return std::nullopt;
-        message oldest = std::move(queue_.front());
-        queue_.pop_front();
-        if (std::exchange(full_, false)) work();
-        if (queue_.empty() && !is_over()) arrived.clear();
-        return oldest;
+    void add_reference() noexcept { ++references_; }
+    void drop_reference() noexcept {
+        if (--references_ == 0) delete this;
     }
 
-    /// Writes what the endpoint has put out, and ends the transport when it is time.
-    void flush() {
-        if (transport_ != nullptr && endpoint_.close_expected()) wait_for_end();
-        bytearray& output = endpoint_.output();
-        if (!output.empty() && transport_ != nullptr) transport_->write(output.view());
-        output.clear();
-        // Only our half: bytes that the peer still sends would make a full close a reset, and destroy our Close frame.
-        const bool our_turn = transport_ != nullptr && endpoint_.should_close_transport();
-        if (our_turn && transport_->can_write_eof()) transport_->write_eof();
+    const std::shared_ptr<connection_state_machine> machine;
+    const std::string subprotocol;
+    const opening_heads opening;
+
+private:
+    unsigned references_ = 0;
+};
+
+// A message in several frames that is being sent. One that is given up fails the connection: it cannot be completed.
+class fragmented_message : pinned {
+public:
+    fragmented_message(connection_state_machine& on, opcode kind, std::optional<bool> compress)
+        : on_(on), compress_(compress), next_(kind) {
+        on_.begin_fragmented();
+    }
+    ~fragmented_message() {
+        const bool begun = next_ == opcode::continuation;
+        if (begun && !finished_ && on_.is_open()) on_.fail_fragmented();
+        on_.end_fragmented();
     }
 
-    future<duration> ping(bytes_view payload) {
-        endpoint_.send_ping(payload);
-        future<duration> answered = pings_.add(loop_, payload);
-        flush();
-        return answered;
-    }
-    [[nodiscard]] bool is_pinging(bytes_view payload) const noexcept { return pings_.contains(payload); }
-
-    /// A payload that no ping on its way has.
-    [[nodiscard]] std::string new_ping_payload() {
-        std::uint32_t number = 0;
-        std::string payload(sizeof number, '\0');
-        do {
-            number = ++ping_count_;
-            std::memcpy(payload.data(), &number, sizeof number);
-        } while (pings_.contains(payload));
-        return payload;
-    }
-
-    /// Fails the connection from our side.
-    void give_up(close_code code, std::string_view reason) {
-        endpoint_.fail(code, reason);
-        flush();
-        if (transport_ != nullptr) transport_->close();
-    }
-
-    /// The last user's handle is gone.
-    void go_away() noexcept {
-        if (!endpoint_.is_open() || transport_ == nullptr) return;
-        loop_.guarded(
-            [this] {
-                endpoint_.send_close(close_code::going_away);
-                flush();
-            },
-            "exception in the close of a WebSocket");
-    }
-
-    [[noreturn]] void throw_closed() const { std::rethrow_exception(closed_exception()); }
-    [[nodiscard]] std::exception_ptr closed_exception() const {
-        std::string cause;
-        if (endpoint_.fault() && endpoint_.fault()->code != close_code::abnormal_closure) cause = endpoint_.fault()->text;
-        if (loss_) cause = describe(loss_);
-        try {
-            throw_connection_closed(endpoint_.close_received(), endpoint_.close_sent(), endpoint_.peer_closed_first(),
-                                    cause);
-        } catch (const connection_closed&) {
-            return std::current_exception();
-        }
+    void put(bytes_view fragment, bool last) {
+        on_.require_open();
+        on_.put(next_, fragment, last, compress_);
+        next_ = opcode::continuation;
+        finished_ = last;
     }
 
 private:
-    void work() {
-        collect_events();
-        flush();
-    }
-
-    void collect_events() {
-        while (!full_) {
-            const std::optional<websocket::event> found = endpoint_.next_event();
-            if (!found) break;
-            handle_event(*found);
-        }
-        if (transport_ == nullptr) return;
-        if (full_) {
-            transport_->pause_reading();
-        } else {
-            transport_->resume_reading();
-        }
-    }
-
-    void handle_event(const websocket::event& found) {
-        switch (found.kind) {
-            case event_kind::text:
-            case event_kind::binary:
-                if (is_queue_full() && endpoint_.close_sent()) break;  // the peer's Close has to come through
-                queue_.push_back({found.kind == event_kind::text, endpoint_.take_payload(found.payload)});
-                full_ = is_queue_full() && !endpoint_.close_sent() && transport_ != nullptr;
-                arrived.set();
-                break;
-            case event_kind::pong:
-                if (const auto took = pings_.answer(found.payload, loop_.time())) {
-                    latency_ = *took;
-                    keepalive_.answered();
-                }
-                break;
-            case event_kind::ping:
-            case event_kind::close:
-            case event_kind::fault:
-                break;
-        }
-    }
-
-    [[nodiscard]] bool is_queue_full() const noexcept {
-        return limits_.max_queue != 0 && queue_.size() >= limits_.max_queue;
-    }
-
-    void send_keepalive() {
-        if (!endpoint_.is_open()) return keepalive_.stop();
-        static_cast<void>(ping(new_ping_payload()));
-    }
-
-    void wait_for_end() {
-        if (std::exchange(ending_, true)) return;
-        keepalive_.stop();
-        patience_ = loop_.call_later(limits_.close_timeout, [this] {
-            if (transport_ != nullptr) transport_->abort();
-        });
-        if (std::exchange(full_, false)) collect_events();
-    }
-
-    event_loop& loop_;
-    websocket::endpoint endpoint_;
-    connection_limits limits_;
-    aioxx::transport* transport_ = nullptr;  // null when the connection is over
-    std::deque<message> queue_;
-    bool full_ = false;    // as many messages as may wait: the transport is paused
-    bool ending_ = false;  // the close timeout runs
-    pending_pings pings_;
-    keepalive keepalive_;
-    handle patience_;
-    duration latency_{};
-    std::uint32_t ping_count_ = 0;
-    std::exception_ptr loss_;
+    connection_state_machine& on_;
+    std::optional<bool> compress_;
+    opcode next_;
+    bool finished_ = false;
 };
 
-// Held by the user's handles: without them the connection has no purpose.
-class connection_owner : pinned {
+// The awaiter of a receiving operation. `Take` makes the result of what has arrived: from nothing only when it says
+// that an orderly end is a result.
+template <class Take>
+class [[nodiscard]] receive_awaiter final : public connection_state_machine::arrival {
 public:
-    explicit connection_owner(std::shared_ptr<connection_state_machine> state) : state_(std::move(state)) {}
-    ~connection_owner() { state_->go_away(); }
-    [[nodiscard]] connection_state_machine& state() const noexcept { return *state_; }
+    receive_awaiter(state_ptr<connection_owner> from, const char* operation, Take take)
+        : arrival(*from->machine, operation, Take::what), from_(std::move(from)), take_(std::move(take)) {}
+
+    decltype(auto) await_resume() {
+        this->arrive(Take::end_is_result);
+        return take_(*from_->machine);
+    }
 
 private:
-    std::shared_ptr<connection_state_machine> state_;
+    state_ptr<connection_owner> from_;
+    Take take_;
 };
+
+struct take_message {
+    static constexpr wanted what = wanted::message;
+    static constexpr bool end_is_result = false;
+    message operator()(connection_state_machine& from) const { return from.take_message(); }
+};
+struct take_message_or_end : take_message {
+    static constexpr bool end_is_result = true;
+    std::optional<message> operator()(connection_state_machine& from) const {
+        std::optional<message> next;
+        if (from.has_message()) next.emplace(from.take_message());
+        return next;
+    }
+};
+struct look_at_message : take_message {
+    message_view operator()(connection_state_machine& from) const { return from.look_at_message(); }
+};
+struct look_at_part : look_at_message {
+    static constexpr wanted what = wanted::part;
+};
+template <bool Text>
+struct take_kind : take_message {
+    const char* operation;
+    explicit take_kind(const char* name) noexcept : operation(name) {}
+    message operator()(connection_state_machine& from) const {
+        const message_view first = from.peek_message();
+        if (first.is_text != Text) throw wrong_message_kind(operation, first.is_text, first.data.size());
+        return from.take_message();
+    }
+};
+struct take_text : take_kind<true> {
+    using take_kind<true>::take_kind;
+    std::string operator()(connection_state_machine& from) const {
+        return std::string(take_kind<true>::operator()(from).str());
+    }
+};
+struct take_bytes : take_kind<false> {
+    using take_kind<false>::take_kind;
+    bytearray operator()(connection_state_machine& from) const {
+        message taken = take_kind<false>::operator()(from);
+        return std::move(taken.data);
+    }
+};
+template <class FromText>
+struct take_value : take_kind<true> {
+    FromText from_text;
+    explicit take_value(FromText make) : take_kind<true>("receive_json"), from_text(std::move(make)) {}
+    auto operator()(connection_state_machine& from) {
+        const message taken = take_kind<true>::operator()(from);
+        return std::invoke(from_text, taken.str());
+    }
+};
+
+template <class T>
+inline constexpr opcode opcode_for = text_like<T> ? opcode::text : opcode::binary;
 
 }  // namespace detail
 
@@ -270,11 +181,9 @@ private:
 /// Concurrency: one loop. Any number of tasks may send, messages stay whole; one may receive.
 class connection {
 public:
-    connection(std::shared_ptr<detail::connection_state_machine> state, std::string subprotocol, http_request request,
-               http_response response)
-        : owner_(std::make_shared<detail::connection_owner>(std::move(state))),
-          opening_(std::make_shared<const opening>(
-              opening{std::move(subprotocol), std::move(request), std::move(response)})) {}
+    connection(std::shared_ptr<detail::connection_state_machine> state, std::string subprotocol,
+               const http_request& request, http_response response)
+        : owner_(new detail::connection_owner(std::move(state), std::move(subprotocol), request, std::move(response))) {}
 
     // ---- receiving ----
 
@@ -282,41 +191,140 @@ public:
     ///
     /// Errors: connection_closed_ok after an orderly end, connection_closed_error after any other; busy_error when
     /// another task is receiving. Cancellation: safe, no message is lost.
-    [[nodiscard]] coro<message> receive() const {
-        std::optional<message> next = co_await receive_any(owner_);
-        if (!next) state().throw_closed();
-        co_return std::move(*next);
-    }
+    [[nodiscard]] auto recv() const { return receive("recv", detail::take_message()); }
+    /// The same.
+    [[nodiscard]] auto receive() const { return receive("receive", detail::take_message()); }
 
     /// As receive, but nothing after an orderly end: `while (auto message = co_await connection.next())`.
     /// Cancellation: safe, no message is lost.
-    [[nodiscard]] coro<std::optional<message>> next() const {
-        std::optional<message> found = co_await receive_any(owner_);
-        const bool orderly = is_closed_ok(state().endpoint().close_received(), state().endpoint().close_sent());
-        if (!found && !orderly) state().throw_closed();
-        co_return found;
+    [[nodiscard]] auto next() const { return receive("next", detail::take_message_or_end()); }
+
+    /// As receive, without copying the message out of where it was received.
+    ///
+    /// Lifetime: the bytes are valid until the next receiving operation begins, and as long as a handle of the
+    /// connection exists. Errors, Cancellation: as receive.
+    [[nodiscard]] auto receive_view() const { return receive("receive_view", detail::look_at_message()); }
+
+    /// The text of the next message.
+    ///
+    /// Errors: as receive; wrong_message_kind when the next message is binary, which is not lost: receive gives it.
+    /// Cancellation: safe, no message is lost.
+    [[nodiscard]] auto receive_text() const { return receive("receive_text", detail::take_text("receive_text")); }
+
+    /// The bytes of the next message. As receive_text.
+    /// Cancellation: safe, no message is lost.
+    [[nodiscard]] auto receive_bytes() const { return receive("receive_bytes", detail::take_bytes("receive_bytes")); }
+
+    /// The next message, which is text, as a value.
+    ///
+    /// Parameters: `from_text` makes the value of a std::string_view: a JSON parser.
+    /// Errors: as receive_text; what `from_text` throws, the message is taken then.
+    /// Cancellation: safe, no message is lost.
+    /// Example:
+    ///     const auto value = co_await connection.receive_json([](auto text) { return nlohmann::json::parse(text); });
+    template <class FromText>
+    [[nodiscard]] auto receive_json(FromText from_text) const {
+        return receive("receive_json", detail::take_value<FromText>(std::move(from_text)));
     }
+
+    /// All messages until an orderly end.
+    ///
+    /// Errors: connection_closed_error after any other end; busy_error. Cancellation: safe, no message is lost.
+    /// Example:
+    ///     auto messages = connection.messages();
+    ///     while (auto message = co_await messages.next()) std::cout << message->str() << '\n';
+    [[nodiscard]] async_generator<message> messages() const { return messages(*this); }
+
+    /// The next message in parts, as they arrive: for messages that are too large to wait for, or to hold.
+    ///
+    /// The parts are cut where the network cuts them; one of a text may end inside a character. All of them together are
+    /// bounded by max_size. Parts that nobody asks for are collected.
+    /// Lifetime: a part is valid until the next one is asked for.
+    /// Errors: as receive; also in the middle of the message. Until its last part was given, or the generator is gone, no
+    /// other task can receive.
+    /// Cancellation: partial: the generator ends; when it has given a part, the rest of the message is dropped.
+    /// Example:
+    ///     auto parts = connection.receive_streaming();
+    ///     while (const auto part = co_await parts.next()) file.write(part->data);
+    [[nodiscard]] async_generator<message_view> receive_streaming() const { return receive_streaming(*this); }
 
     // ---- sending ----
 
-    /// Sends a text message and waits until the connection takes more.
+    /// Sends a message and waits until the connection takes more: a string as text, bytes as binary.
     ///
-    /// Errors: connection_closed; std::invalid_argument when the text is not UTF-8.
-    /// Lifetime: `text` is borrowed until it returns. Cancellation: partial: the message is on its way as a whole.
-    [[nodiscard]] coro<> send_text(std::string_view text) const {
-        return send(owner_, bytes_view(text), [](endpoint& to, bytes_view data) { to.send_text(data); });
+    /// While another task sends a message in fragments it waits for the end of that.
+    /// Parameters: `compress` whether to compress, where that was agreed on; usually all but the shortest are.
+    /// Errors: connection_closed; std::invalid_argument when a string is not UTF-8.
+    /// Lifetime: `content` is borrowed until it returns.
+    /// Cancellation: partial: nothing is sent when it had to wait for another message, otherwise the whole message is on
+    /// its way. The connection stays as it is.
+    template <message_content Content>
+    [[nodiscard]] coro<> send(const Content& content, std::optional<bool> compress = std::nullopt) const {
+        return send_whole(*this, detail::opcode_for<const Content&>, bytes_view(content), compress);
+    }
+    /// Sends a message on, in its kind. As above.
+    [[nodiscard]] coro<> send(const message& content, std::optional<bool> compress = std::nullopt) const {
+        return send_whole(*this, content.is_text ? opcode::text : opcode::binary, content.data, compress);
+    }
+    [[nodiscard]] coro<> send(const message_view& content, std::optional<bool> compress = std::nullopt) const {
+        return send_whole(*this, content.is_text ? opcode::text : opcode::binary, content.data, compress);
     }
 
-    /// Sends a binary message. As send_text.
-    /// Cancellation: partial: the message is on its way as a whole.
-    [[nodiscard]] coro<> send_binary(bytes_view data) const {
-        return send(owner_, data, [](endpoint& to, bytes_view bytes) { to.send_binary(bytes); });
+    /// Sends one message in fragments, a frame for each; no other message comes between them. No fragment, no message.
+    ///
+    /// The kind of the message is that of its fragments. After each the sender waits until the connection takes more.
+    /// Errors: as above; what walking the range throws.
+    /// Lifetime: a range that is an lvalue, and what its items refer to, are borrowed until it returns.
+    /// Cancellation: partial: once a fragment went out the message cannot be completed, and the connection is failed with
+    /// 1011, as after an error.
+    template <fragment_range Fragments>
+    [[nodiscard]] coro<> send(Fragments&& fragments, std::optional<bool> compress = std::nullopt) const {
+        constexpr opcode kind = detail::opcode_for<std::ranges::range_reference_t<Fragments>>;
+        return send_range(*this, kind, std::views::all(std::forward<Fragments>(fragments)), compress);
+    }
+    /// As above, for fragments of whatever type: a text whose pieces are bytes, for example.
+    ///
+    /// Errors, Lifetime, Cancellation: as above.
+    template <fragment_range Fragments>
+    [[nodiscard]] coro<> send_fragments(bool is_text, Fragments&& fragments,
+                                        std::optional<bool> compress = std::nullopt) const {
+        return send_range(*this, is_text ? opcode::text : opcode::binary,
+                          std::views::all(std::forward<Fragments>(fragments)), compress);
+    }
+    /// As above, for fragments that are made while the message is sent.
+    ///
+    /// Errors: as above; what the generator throws. Cancellation: as above.
+    template <message_content Fragment>
+    [[nodiscard]] coro<> send(async_generator<Fragment> fragments,
+                              std::optional<bool> compress = std::nullopt) const {
+        return send_generated(*this, detail::opcode_for<Fragment>, std::move(fragments), compress);
     }
 
-    /// Sends one message in fragments, one frame for each, which nothing else can come between.
+    /// Sends a text message, in whatever type the text is.
     ///
-    /// Errors and cancellation as send_text; std::invalid_argument without any fragment.
-    [[nodiscard]] coro<> send_fragments(bool is_text, std::vector<bytes_view> fragments) const;
+    /// Errors, Lifetime, Cancellation: as send.
+    [[nodiscard]] coro<> send_text(bytes_view text, std::optional<bool> compress = std::nullopt) const {
+        return send_whole(*this, opcode::text, text, compress);
+    }
+
+    /// Sends a binary message, in whatever type the bytes are.
+    ///
+    /// Errors, Lifetime, Cancellation: as send.
+    [[nodiscard]] coro<> send_binary(bytes_view data, std::optional<bool> compress = std::nullopt) const {
+        return send_whole(*this, opcode::binary, data, compress);
+    }
+
+    /// Sends a value as text.
+    ///
+    /// Parameters: `to_text` makes a string of the value, at once.
+    /// Errors: as send; what `to_text` throws. Cancellation: as send.
+    /// Example:
+    ///     co_await connection.send_json(value, [](const nlohmann::json& json) { return json.dump(); });
+    template <class Value, class ToText>
+    [[nodiscard]] coro<> send_json(const Value& value, ToText&& to_text,
+                                   std::optional<bool> compress = std::nullopt) const {
+        return send_owned(*this, std::string(std::invoke(std::forward<ToText>(to_text), value)), compress);
+    }
 
     // ---- control ----
 
@@ -325,13 +333,13 @@ public:
     /// Parameters: `payload` at most 125 bytes; chosen when empty.
     /// Errors: connection_closed; std::invalid_argument for a payload that is too long, or the same as one on its way.
     /// Cancellation: safe; the ping has been sent.
-    [[nodiscard]] coro<duration> ping(std::string payload = {}) const;
+    [[nodiscard]] coro<duration> ping(std::string payload = {}) const { return ping(*this, std::move(payload)); }
 
     /// Sends a pong that nobody asked for (RFC 6455 5.5.3). Errors: connection_closed; std::invalid_argument.
     void pong(bytes_view payload = {}) const {
-        if (!state().endpoint().is_open()) state().throw_closed();
-        state().endpoint().send_pong(payload);
-        state().flush();
+        machine().require_open();
+        machine().endpoint().send_pong(payload);
+        machine().flush_output();
     }
 
     /// Ends the connection in order, and waits until it is over; bounded by the close timeout. Idempotent.
@@ -339,118 +347,169 @@ public:
     /// Parameters: `reason` at most 123 bytes of UTF-8. Errors: std::invalid_argument for a code that may not be sent.
     /// Messages that still arrive can be received afterwards, as many as the queue holds; the others are dropped.
     /// Cancellation: partial: the closing goes on by itself.
+    /// Python: the close timeout is for the whole end; there it starts anew for each of its steps.
     [[nodiscard]] coro<> close(close_code code = close_code::normal_closure, std::string reason = {}) const {
-        return close(owner_, code, std::move(reason));
+        return close(*this, code, std::move(reason));
     }
 
     /// Waits until the connection is over, whoever ends it. Cancellation: safe.
-    [[nodiscard]] coro<> wait_closed() const { return wait_closed(owner_); }
+    [[nodiscard]] coro<> wait_closed() const { return wait_closed(*this); }
 
     // ---- facts ----
 
-    [[nodiscard]] bool is_open() const noexcept { return state().endpoint().is_open() && !state().is_over(); }
+    [[nodiscard]] connection_state state() const noexcept {
+        return machine().is_over() ? connection_state::closed : machine().endpoint().state();
+    }
+    /// Whether messages can be sent.
+    [[nodiscard]] bool is_open() const noexcept { return machine().is_open(); }
     /// The peer's close code; nothing while it is open, 1006 when the peer vanished.
     [[nodiscard]] std::optional<websocket::close_code> close_code() const noexcept {
-        if (const auto& received = state().endpoint().close_received()) return received->code;
-        if (state().is_over()) return close_code::abnormal_closure;
+        if (const auto& received = machine().endpoint().close_received()) return received->code;
+        if (machine().is_over()) return close_code::abnormal_closure;
         return std::nullopt;
     }
     [[nodiscard]] std::string close_reason() const {
-        const auto& received = state().endpoint().close_received();
+        const auto& received = machine().endpoint().close_received();
         return received ? received->reason : std::string();
     }
-    [[nodiscard]] const std::string& subprotocol() const noexcept { return opening_->subprotocol; }
-    [[nodiscard]] const http_request& request() const noexcept { return opening_->request; }
-    [[nodiscard]] const http_response& response() const noexcept { return opening_->response; }
-    /// The time that the latest pong took.
-    [[nodiscard]] duration latency() const noexcept { return state().latency(); }
+    /// What was agreed on; empty for none.
+    [[nodiscard]] const std::string& subprotocol() const noexcept { return owner_->subprotocol; }
+    /// Whether messages may be compressed: both ends agreed on permessage-deflate.
+    [[nodiscard]] bool is_compressed() const noexcept { return machine().compresses(); }
+    /// The heads of the opening handshake. Lifetime: as long as a handle of the connection exists.
+    [[nodiscard]] const http_request& request() const { return owner_->opening.request(); }
+    [[nodiscard]] const http_response& response() const { return owner_->opening.response(); }
+    /// The addresses of the two ends, also after the end; none where the transport has none.
+    [[nodiscard]] aioxx::endpoint local_address() const { return machine().address(extra_info::sockname); }
+    [[nodiscard]] aioxx::endpoint remote_address() const { return machine().address(extra_info::peername); }
+    /// The time that the latest pong took; zero before the first.
+    [[nodiscard]] duration latency() const noexcept { return machine().latency(); }
     /// The transport below, for get_extra_info; null when the connection is over.
-    [[nodiscard]] aioxx::transport* transport() const noexcept { return state().transport(); }
+    [[nodiscard]] aioxx::transport* transport() const noexcept { return machine().transport(); }
+
+    /// Whether both refer to the same connection.
+    friend bool operator==(const connection& a, const connection& b) noexcept {
+        return a.owner_.get() == b.owner_.get();
+    }
 
 private:
     using close_code_type = websocket::close_code;
-    using owner_ptr = std::shared_ptr<detail::connection_owner>;
 
-    struct opening {
-        std::string subprotocol;
-        http_request request;
-        http_response response;
-    };
+    [[nodiscard]] detail::connection_state_machine& machine() const noexcept { return *owner_->machine; }
 
-    [[nodiscard]] detail::connection_state_machine& state() const noexcept { return owner_->state(); }
+    // The operations hold a handle each, so that the connection stays while they run.
 
-    static coro<std::optional<message>> receive_any(owner_ptr owner) {
-        auto& state = owner->state();
-        if (auto waiting = state.take()) co_return waiting;
-        if (std::exchange(state.receiving, true)) {
-            throw busy_error("receive: another task is already receiving from this WebSocket");
+    template <class Take>
+    [[nodiscard]] detail::receive_awaiter<Take> receive(const char* operation, Take take) const {
+        return detail::receive_awaiter<Take>(owner_, operation, std::move(take));
+    }
+    static async_generator<message_view> receive_streaming(connection self) {
+        auto& machine = self.machine();
+        if (machine.is_streaming()) throw busy_error("receive_streaming: another task is receiving a message in parts");
+        const scope_exit ended([&machine] { machine.end_stream(); });
+        do {
+            const message_view part = co_await self.receive("receive_streaming", detail::look_at_part());
+            co_yield part;
+        } while (machine.is_streaming());
+    }
+    static async_generator<message> messages(connection self) {
+        for (;;) {
+            std::optional<message> found = co_await self.next();
+            if (!found) co_return;
+            co_yield std::move(*found);
         }
-        const scope_exit done([&state] { state.receiving = false; });
-        while (!state.is_over()) {
-            co_await state.arrived.wait();
-            if (auto arrived = state.take()) co_return arrived;
-        }
-        co_return std::nullopt;
     }
 
-    template <class Put>
-    static coro<> send(owner_ptr owner, bytes_view data, Put put) {
-        auto& state = owner->state();
-        if (!state.endpoint().is_open() || state.is_over()) state.throw_closed();
-        put(state.endpoint(), data);
-        state.flush();
-        co_await drained(state, data.size());
+    // Until no message in fragments is on its way. It may end, and another begin, before this task runs again.
+    static coro<> wait_for_turn(connection self) {
+        auto& machine = self.machine();
+        while (machine.fragmented() != nullptr && machine.is_open()) co_await machine.fragmented()->wait();
     }
-
-    static coro<> drained(detail::connection_state_machine& state, std::size_t written) {
+    // Waits until the transport takes more.
+    static coro<> drain(connection self, std::size_t written) {
         try {
-            co_await state.gate.drain(written);
+            co_await self.machine().gate.drain(written);
         } catch (const broken_error&) {
-            state.throw_closed();
+            self.machine().throw_closed();
         }
     }
 
-    static coro<> close(owner_ptr owner, close_code_type code, std::string reason) {
-        auto& state = owner->state();
-        if (state.endpoint().is_open() && !state.is_over()) {
-            state.endpoint().send_close(code, reason);
-            state.flush();
+    static coro<> send_whole(connection self, opcode kind, bytes_view content, std::optional<bool> compress) {
+        auto& machine = self.machine();
+        if (machine.fragmented() != nullptr) [[unlikely]] co_await wait_for_turn(self);
+        machine.require_open();
+        machine.put(kind, content, true, compress);
+        try {
+            co_await machine.gate.drain(content.size());
+        } catch (const broken_error&) {
+            machine.throw_closed();
         }
-        co_await state.gate.wait_closed();
     }
-    static coro<> wait_closed(owner_ptr owner) { co_await owner->state().gate.wait_closed(); }
+    static coro<> send_owned(connection self, std::string text, std::optional<bool> compress) {
+        co_await send_whole(self, opcode::text, text, compress);
+    }
 
-    owner_ptr owner_;
-    std::shared_ptr<const opening> opening_;
-};
-
-// ---- definitions ----
-
-inline coro<> connection::send_fragments(bool is_text, std::vector<bytes_view> fragments) const {
-    if (fragments.empty()) throw std::invalid_argument("send_fragments: at least one fragment was expected, got none");
-    return send(owner_, {}, [is_text, pieces = std::move(fragments)](endpoint& to, bytes_view) {
-        for (std::size_t i = 0; i < pieces.size(); ++i) {
-            const bool last = i + 1 == pieces.size();
-            if (i != 0) {
-                to.send_continuation(pieces[i], last);
-            } else if (is_text) {
-                to.send_text(pieces[i], last);
-            } else {
-                to.send_binary(pieces[i], last);
+    template <class Fragments>
+    static coro<> send_range(connection self, opcode kind, Fragments fragments, std::optional<bool> compress) {
+        auto& machine = self.machine();
+        co_await wait_for_turn(self);
+        machine.require_open();
+        auto fragment = std::ranges::begin(fragments);
+        if (fragment == std::ranges::end(fragments)) co_return;
+        detail::fragmented_message message(machine, kind, compress);
+        for (; fragment != std::ranges::end(fragments); ++fragment) {
+            auto&& content = *fragment;
+            const bytes_view bytes(content);
+            message.put(bytes, false);
+            co_await drain(self, bytes.size());
+        }
+        message.put({}, true);
+        co_await drain(self, 0);
+    }
+    template <class Fragment>
+    static coro<> send_generated(connection self, opcode kind, async_generator<Fragment> fragments,
+                                 std::optional<bool> compress) {
+        auto& machine = self.machine();
+        co_await wait_for_turn(self);
+        machine.require_open();
+        std::optional<detail::fragmented_message> message;
+        for (;;) {
+            auto content = co_await fragments.next();
+            if (!content) break;
+            if (!message) {
+                co_await wait_for_turn(self);
+                message.emplace(machine, kind, compress);
             }
+            const bytes_view bytes(*content);
+            message->put(bytes, false);
+            co_await drain(self, bytes.size());
         }
-    });
-}
+        if (!message) co_return;
+        message->put({}, true);
+        co_await drain(self, 0);
+    }
 
-inline coro<duration> connection::ping(std::string payload) const {
-    return [](owner_ptr owner, std::string data) -> coro<duration> {
-        auto& state = owner->state();
-        if (!state.endpoint().is_open() || state.is_over()) state.throw_closed();
-        if (data.empty()) data = state.new_ping_payload();
-        if (state.is_pinging(data)) throw std::invalid_argument("ping: a ping with this payload is already on its way");
-        const future<duration> answered = state.ping(data);
+    static coro<duration> ping(connection self, std::string payload) {
+        auto& machine = self.machine();
+        machine.require_open();
+        if (payload.empty()) payload = machine.new_ping_payload();
+        if (machine.is_pinging(payload)) {
+            throw std::invalid_argument("ping: a ping with this payload is already on its way");
+        }
+        const future<duration> answered = machine.ping(payload);
         co_return co_await answered;
-    }(owner_, std::move(payload));
-}
+    }
+    static coro<> close(connection self, close_code_type code, std::string reason) {
+        auto& machine = self.machine();
+        if (machine.is_open()) {
+            machine.endpoint().send_close(code, reason);
+            machine.flush_output();
+        }
+        co_await machine.gate.wait_closed();
+    }
+    static coro<> wait_closed(connection self) { co_await self.machine().gate.wait_closed(); }
+
+    state_ptr<detail::connection_owner> owner_;
+};
 
 }  // namespace aioxx::websocket

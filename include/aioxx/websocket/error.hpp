@@ -4,9 +4,13 @@
 // websocket/error.hpp: what the coroutines of a WebSocket throw, beside the errors of base/error.hpp.
 // Names, meaning and texts follow Python's websockets.
 
+#include <cstddef>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <aioxx/base/error.hpp>
 #include <aioxx/websocket/proto/close_code.hpp>
@@ -92,6 +96,24 @@ public:
     throw connection_closed_error(std::move(received), std::move(sent), peer_first, cause);
 }
 
+/// The next message is of the other kind than the one that was asked for. It was not taken.
+class wrong_message_kind : public protocol_error {
+public:
+    /// Parameters: `is_text` and `size` are of the message that is there.
+    wrong_message_kind(const std::string& operation, bool is_text, std::size_t size)
+        : protocol_error(aioxx::side::remote, operation + ": expected a " + name(!is_text) + " message, got a " +
+                                                  name(is_text) + " message of " + std::to_string(size) + " bytes"),
+          is_text_(is_text) {}
+
+    /// Whether the message that is there is text.
+    [[nodiscard]] bool is_text() const noexcept { return is_text_; }
+
+private:
+    static std::string name(bool text) { return text ? "text" : "binary"; }
+
+    bool is_text_;
+};
+
 /// The opening handshake failed because of what the other side sent.
 class handshake_error : public protocol_error {
 public:
@@ -112,6 +134,80 @@ public:
 
 private:
     http_response response_;
+};
+
+/// The connection ended before the answer to the opening handshake was complete.
+class handshake_incomplete : public handshake_error {
+    using handshake_error::handshake_error;
+};
+
+/// The server sent the client somewhere else, and it does not go there.
+class redirect_error : public handshake_error {
+public:
+    /// Parameters: `why` it does not; `chain` the URIs so far, the refused one last, without passwords.
+    redirect_error(const std::string& why, std::vector<std::string> chain)
+        : handshake_error("cannot follow redirect: " + why + describe(chain)), chain_(std::move(chain)) {}
+
+    [[nodiscard]] const std::vector<std::string>& chain() const noexcept { return chain_; }
+
+private:
+    static std::string describe(const std::vector<std::string>& chain) {
+        std::string text;
+        for (const std::string& step : chain) text += (text.empty() ? " (" : " -> ") + step;
+        return text.empty() ? text : text + ")";
+    }
+
+    std::vector<std::string> chain_;
+};
+
+/// The proxy did not connect us with the server.
+class proxy_error : public handshake_error {
+    using handshake_error::handshake_error;
+};
+
+/// The proxy answered CONNECT with something other than 2xx.
+class invalid_proxy_status : public proxy_error {
+public:
+    /// Parameters: `proxy` its address; `response` without its body.
+    invalid_proxy_status(const std::string& proxy, http_response response)
+        : proxy_error("proxy " + proxy + " rejected connection: HTTP " + std::to_string(response.status) +
+                      (response.reason.empty() ? "" : " " + response.reason)),
+          response_(std::move(response)) {}
+
+    [[nodiscard]] int status() const noexcept { return response_.status; }
+    [[nodiscard]] const http_headers& headers() const noexcept { return response_.headers; }
+
+private:
+    http_response response_;
+};
+
+namespace detail {
+
+// For error texts: a URI without its user information, which may have a password.
+[[nodiscard]] inline std::string hide_user_info(std::string_view text) {
+    const std::size_t slashes = text.find("//");
+    const std::size_t begin = slashes == std::string_view::npos ? 0 : slashes + 2;
+    const std::size_t at = text.substr(0, text.find_first_of("/?#", begin)).rfind('@');
+    if (at == std::string_view::npos || at < begin) return std::string(text);
+    return std::string(text.substr(0, begin)) + "***" + std::string(text.substr(at));
+}
+
+}  // namespace detail
+
+/// A text is not the URI of a WebSocket.
+class invalid_uri : public std::invalid_argument {
+public:
+    invalid_uri(std::string_view text, const std::string& why)
+        : std::invalid_argument(detail::quoted(detail::hide_user_info(text)) +
+                                " is not a WebSocket URI: " + why) {}
+};
+
+/// A text is not the address of a proxy that can be used.
+class invalid_proxy : public std::invalid_argument {
+public:
+    invalid_proxy(std::string_view text, const std::string& why)
+        : std::invalid_argument(detail::quoted(detail::hide_user_info(text)) +
+                                " is not a proxy that can be used: " + why) {}
 };
 
 }  // namespace aioxx::websocket

@@ -3,19 +3,21 @@
 
 // websocket/keepalive.hpp: pings on the way, and the schedule that sends them to a quiet peer.
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <exception>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
-#include <aioxx/base/function.hpp>
-#include <aioxx/base/pinned.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/core/clock.hpp>
 #include <aioxx/core/event_loop.hpp>
 #include <aioxx/core/future.hpp>
+#include <aioxx/core/timer_queue.hpp>
 #include <aioxx/websocket/options.hpp>
 
 namespace aioxx::websocket {
@@ -23,12 +25,7 @@ namespace aioxx::websocket {
 /// Pings that wait for their pong. A pong answers the ping with its payload and all those before it (RFC 6455 5.5.3).
 class pending_pings {
 public:
-    [[nodiscard]] bool contains(bytes_view payload) const noexcept {
-        for (const ping& sent : pings_) {
-            if (payload == bytes_view(sent.payload)) return true;
-        }
-        return false;
-    }
+    [[nodiscard]] bool contains(bytes_view payload) const noexcept { return find(payload) != pings_.end(); }
 
     /// Notes a ping. Returns: what its pong will be, the time it took.
     future<duration> add(event_loop& loop, bytes_view payload) {
@@ -38,13 +35,15 @@ public:
 
     /// A pong has come. Returns: the time it took, or nothing when no ping asked for it.
     std::optional<duration> answer(bytes_view payload, time_point now) {
-        if (!contains(payload)) return std::nullopt;
-        for (;;) {
-            ping sent = std::move(pings_.front());
-            pings_.pop_front();
-            if (!sent.answered.done()) sent.answered.set_result(now - sent.sent_at);
-            if (payload == bytes_view(sent.payload)) return now - sent.sent_at;
+        const auto asked = find(payload);
+        if (asked == pings_.end()) return std::nullopt;
+        const duration took = now - asked->sent_at;
+        for (auto sent = pings_.cbegin(); sent <= asked; ++sent) {
+            if (!sent->answered.done()) sent->answered.set_result(now - sent->sent_at);
         }
+        pings_.erase(pings_.cbegin(), asked + 1);
+        if (pings_.empty()) pings_ = {};
+        return took;
     }
 
     /// No pong will come any more.
@@ -62,59 +61,76 @@ private:
         future<duration> answered;
     };
 
-    std::deque<ping> pings_;
+    [[nodiscard]] std::vector<ping>::const_iterator find(bytes_view payload) const noexcept {
+        return std::find_if(pings_.begin(), pings_.end(),
+                            [&](const ping& sent) { return payload == bytes_view(sent.payload); });
+    }
+
+    std::vector<ping> pings_;  // oldest first; a vector because it holds no memory while there are none
+};
+
+/// What a keepalive calls.
+class keepalive_client {
+public:
+    /// It is time for a ping.
+    virtual void send_keepalive_ping() = 0;
+    /// No pong has come in time. Called once.
+    virtual void on_pong_overdue() = 0;
+
+protected:
+    ~keepalive_client() = default;
 };
 
 /// Calls for a ping at every interval, and says when its pong is overdue. While a pong is awaited no other ping
 /// is called for, unless pongs have no time limit.
-class keepalive : pinned {
+class keepalive final : private timer_node {
 public:
-    /// Parameters: `ping` sends one; `overdue` is called once when no pong has come in time.
-    keepalive(event_loop& loop, optional_time interval, optional_time timeout, function<void()> ping,
-              function<void()> overdue)
-        : loop_(loop), interval_(interval), timeout_(timeout), ping_(std::move(ping)), overdue_(std::move(overdue)) {}
+    /// Parameters: no interval: no pings; no timeout: pongs have no time limit.
+    keepalive(event_loop& loop, optional_time interval, optional_time timeout, keepalive_client& client) noexcept
+        : loop_(loop), client_(client), interval_(interval), timeout_(timeout) {}
     ~keepalive() { stop(); }
 
     void start() { schedule_ping(loop_.time()); }
 
     /// A pong has come.
     void answered() {
-        if (!std::exchange(waiting_, false)) return;
-        overdue_timer_.cancel();
+        if (!waiting_) return;
+        stop();
         schedule_ping(sent_at_);
     }
 
     void stop() noexcept {
         waiting_ = false;
-        next_.cancel();
-        overdue_timer_.cancel();
+        disarm();
+        unlink();
     }
 
 private:
     void schedule_ping(time_point former) {
-        if (interval_) next_ = loop_.call_at(former + *interval_, [this] { send(); });
+        if (interval_) loop_.schedule_at(*this, former + *interval_);
     }
 
-    void send() {
+    void run() override {
+        if (waiting_) {
+            waiting_ = false;
+            return client_.on_pong_overdue();
+        }
         sent_at_ = loop_.time();
-        if (timeout_) {
-            waiting_ = true;
-            overdue_timer_ = loop_.call_later(*timeout_, [this] { overdue_(); });
+        waiting_ = timeout_.has_value();
+        if (waiting_) {
+            loop_.schedule_at(*this, sent_at_ + *timeout_);
         } else {
             schedule_ping(sent_at_);
         }
-        ping_();
+        client_.send_keepalive_ping();
     }
 
     event_loop& loop_;
+    keepalive_client& client_;
     optional_time interval_;
     optional_time timeout_;
-    function<void()> ping_;
-    function<void()> overdue_;
-    handle next_;
-    handle overdue_timer_;
     time_point sent_at_{};  // the latest ping
-    bool waiting_ = false;  // for a pong that has a time limit
+    bool waiting_ = false;  // for a pong that has a time limit; else for the next ping
 };
 
 }  // namespace aioxx::websocket

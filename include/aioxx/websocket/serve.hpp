@@ -2,126 +2,329 @@
 #pragma once
 
 // websocket/serve.hpp: serves WebSockets: opening handshake for each connection, then the user's handler.
+//     auto server = co_await websocket::serve(handler, "localhost", 8765);
+//     co_await server.serve_forever();
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <aioxx/base/error.hpp>
+#include <aioxx/base/intrusive_list.hpp>
+#include <aioxx/base/unique_fd.hpp>
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/core/coroutine.hpp>
+#include <aioxx/core/event_loop.hpp>
+#include <aioxx/core/task.hpp>
+#include <aioxx/net/listen.hpp>
 #include <aioxx/net/server.hpp>
+#include <aioxx/net/tls.hpp>
+#include <aioxx/streams/open_connection.hpp>
 #include <aioxx/streams/start_server.hpp>
+#include <aioxx/sync/event.hpp>
 #include <aioxx/tasks/wait_for.hpp>
-#include <aioxx/websocket/connect.hpp>
 #include <aioxx/websocket/connection.hpp>
+#include <aioxx/websocket/hook.hpp>
 #include <aioxx/websocket/options.hpp>
 #include <aioxx/websocket/proto/server_handshake.hpp>
+#include <aioxx/websocket/take_over.hpp>
 
 namespace aioxx::websocket {
 
-/// Handles one connection: `coro<> handler(websocket::connection connection)`.
+/// Handles one connection: `coro<> handler(websocket::connection connection)`. It may have a member process_request,
+/// which is called as the one of the options and after it: a router has one.
 template <class Handler>
 concept connection_handler = std::is_invocable_r_v<coro<>, Handler&, connection>;
 
 namespace detail {
 
-// The connections of a server that are open, so that its end can be told to them.
-struct open_connections {
-    std::vector<std::weak_ptr<connection_state_machine>> states;
-    bool closed = false;  // the server is: whoever still comes is turned away
+using handler_function = std::function<coro<>(connection)>;
 
-    void add(std::weak_ptr<connection_state_machine> state) {
-        std::erase_if(states, [](const auto& gone) { return gone.expired(); });
-        states.push_back(std::move(state));
-    }
-    void close() {
-        closed = true;
-        for (const auto& weak : states) {
-            if (const auto state = weak.lock()) state->go_away();
+// What a server and its connections share.
+class serving {
+public:
+    // One client, from its first byte to the end of its handler. Lives in the frame of the task that serves it.
+    class visitor : public list_node<> {
+    public:
+        explicit visitor(serving& at) : at_(at), task_(current_task()) { at_.visitors_.push_back(*this); }
+        ~visitor() {
+            unlink();
+            if (admitted_) --at_.admitted_;
+            at_.left.set();
+            at_.left.clear();
         }
+
+        std::optional<connection> opened;
+
+    private:
+        friend class serving;
+        serving& at_;
+        task_base* task_;
+        std::shared_ptr<connection_state_machine> state_;
+        bool admitted_ = false;
+    };
+
+    serving(handler_function handle, request_hook handlers_hook, serve_options settings)
+        : handler(std::move(handle)), process_request(std::move(handlers_hook)), options(std::move(settings)) {}
+
+    const handler_function handler;
+    const request_hook process_request;  // the handler's own, behind that of the options
+    const serve_options options;
+    aioxx::event left;  // set for a moment when a visitor has gone
+
+    // Lets a client in. Returns: why not, or nullptr.
+    const char* admit(visitor& one) {
+        if (closed_) return "the server is shutting down";
+        if (options.max_connections != 0 && admitted_ >= options.max_connections) {
+            return "the server has as many connections as it may";
+        }
+        ++admitted_;
+        one.admitted_ = true;
+        return nullptr;
+    }
+    void turn_away(visitor& one) noexcept {
+        if (std::exchange(one.admitted_, false)) --admitted_;
+    }
+
+    void add(visitor& one, std::shared_ptr<connection_state_machine> state, connection opened) {
+        one.state_ = std::move(state);
+        one.opened = std::move(opened);
+        if (close_status_) begin_close(*one.state_);  // the server was closed while the response left
+    }
+
+    [[nodiscard]] bool closed() const noexcept { return closed_; }
+    [[nodiscard]] bool empty() const noexcept { return visitors_.empty(); }
+
+    void close() noexcept { closed_ = true; }
+    void close_connections(close_status status) {
+        close_status_ = std::move(status);
+        for (visitor* one = visitors_.front(); one != nullptr; one = visitors_.next(*one)) {
+            if (one->state_) begin_close(*one->state_);
+        }
+    }
+    void cancel_handlers() {
+        for (visitor* one = visitors_.front(); one != nullptr; one = visitors_.next(*one)) {
+            one->task_->cancel();
+        }
+    }
+
+    [[nodiscard]] std::vector<connection> connections() const {
+        std::vector<connection> open;
+        for (visitor* one = visitors_.front(); one != nullptr; one = visitors_.next(*one)) {
+            if (one->opened && one->opened->is_open()) open.push_back(*one->opened);
+        }
+        return open;
+    }
+
+private:
+    void begin_close(connection_state_machine& state) const {
+        if (!state.is_open()) return;
+        state.endpoint().send_close(close_status_->code, close_status_->reason);
+        state.flush_output();
+    }
+
+    intrusive_list<visitor> visitors_;
+    std::size_t admitted_ = 0;  // of them: those that were or are about to be told 101
+    std::optional<close_status> close_status_;
+    bool closed_ = false;  // whoever still comes is turned away
+};
+
+[[nodiscard]] inline http_response refusal(int status, const std::string& why) {
+    return make_refusal(status, "Failed to open a WebSocket connection: " + why + ".");
+}
+
+// Asks the program, then the handshake, then the limits.
+inline coro<http_response> decide(server_handshake& handshake, serving& at, serving::visitor& client) {
+    if (handshake.fault()) co_return handshake.respond();
+    const http_request& request = handshake.request();
+    if (at.closed()) co_return refusal(503, "the server is shutting down");
+    const std::array<const request_hook*, 2> hooks{&at.options.process_request, &at.process_request};
+    for (const request_hook* ask : hooks) {
+        if (!*ask) continue;
+        std::optional<http_response> own = co_await (*ask)(request);
+        if (own) co_return std::move(*own);
+    }
+    http_response response = handshake.respond();
+    if (!handshake.accepted()) co_return response;
+    const std::string origin(request.headers.get("Origin").value_or(""));
+    if (at.options.check_origin && !at.options.check_origin(origin)) {
+        co_return refusal(403, "invalid Origin header: " + detail::quoted(origin));
+    }
+    if (const char* const full = at.admit(client)) co_return refusal(503, full);
+    co_return response;
+}
+
+// A time as HTTP writes it (RFC 9110 section 5.6.7), whatever the locale.
+[[nodiscard]] inline std::string http_date(std::time_t when) {
+    static constexpr std::array<const char*, 7> days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static constexpr std::array<const char*, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    std::tm parts{};
+    ::gmtime_r(&when, &parts);
+    const auto two_digits = [](int value) { return std::string(value < 10 ? "0" : "") + std::to_string(value); };
+    return std::string(days[static_cast<std::size_t>(parts.tm_wday)]) + ", " + two_digits(parts.tm_mday) + " " +
+           months[static_cast<std::size_t>(parts.tm_mon)] + " " + std::to_string(1900 + parts.tm_year) + " " +
+           two_digits(parts.tm_hour) + ":" + two_digits(parts.tm_min) + ":" + two_digits(parts.tm_sec) + " GMT";
+}
+
+// Completes a response. One that opens nothing is the last of its connection, says how long it is, and has no trace of
+// an opening that was withdrawn.
+inline void complete(http_response& response, bool withdrawn, const std::string& server_header) {
+    http_headers& headers = response.headers;
+    if (!headers.contains("Date")) headers.add("Date", http_date(std::time(nullptr)));
+    if (!server_header.empty() && !headers.contains("Server")) headers.add("Server", server_header);
+    if (response.status == 101) return;
+    if (withdrawn) {
+        headers.erase("Upgrade");
+        headers.erase("Sec-WebSocket-Accept");
+        headers.erase("Sec-WebSocket-Protocol");
+        headers.erase("Sec-WebSocket-Extensions");
+    }
+    if (withdrawn || !headers.list_contains("Connection", "close")) headers.set("Connection", "close");
+    if (response.status < 200 || response.status == 204 || response.status == 304) {  // RFC 9110 section 6.4.1
+        response.body.clear();
+    } else {
+        headers.set("Content-Length", std::to_string(response.body.size()));
+    }
+}
+
+// A response with its bytes, which are without the body for a HEAD request.
+struct answer {
+    http_response response;
+    std::string bytes;
+
+    void serialize_for(const http_request& request) {
+        bytes = serialize(response);
+        if (request.method == "HEAD") bytes.resize(bytes.size() - response.body.size());
     }
 };
 
-inline http_response ask_program_or_respond(server_handshake& handshake, const serve_options& options) {
-    if (!handshake.fault() && options.process_request) {
-        if (auto own = options.process_request(handshake.request())) {
-            own->headers.set("Connection", "close");
-            own->headers.set("Content-Length", std::to_string(own->body.size()));
-            return std::move(*own);
-        }
-    }
-    return handshake.respond();
-}
-
-inline http_response answer(server_handshake& handshake, const serve_options& options, bool closed) {
-    if (closed) return make_refusal(503, "Failed to open a WebSocket connection: the server is shutting down.");
+// What the program throws is reported, and answered with 500.
+inline coro<answer> make_answer(server_handshake& handshake, serving& at, serving::visitor& client) {
+    answer made;
+    const http_request& request = handshake.request();
     try {
-        return ask_program_or_respond(handshake, options);
+        made.response = co_await decide(handshake, at, client);
+        if (at.options.process_response) co_await at.options.process_response(request, made.response);
+        if (made.response.status == 101 && !handshake.accepted()) {
+            throw std::logic_error("a request that is not for a WebSocket was answered with 101");
+        }
+        complete(made.response, handshake.accepted(), at.options.server_header);
+        made.serialize_for(request);
     } catch (const std::exception&) {
-        get_running_loop().call_exception_handler({"exception in the opening handshake of a WebSocket",
-                                                   std::current_exception(), handshake.request().target});
-        return make_refusal(500, "Failed to open a WebSocket connection: internal error.");
+        get_running_loop().call_exception_handler(
+            {"exception in the opening handshake of a WebSocket", std::current_exception(), request.target});
+        made.response = refusal(500, "internal error");
+        complete(made.response, false, at.options.server_header);
+        made.serialize_for(request);
+    }
+    if (made.response.status != 101) at.turn_away(client);
+    co_return made;
+}
+
+// A full close at once could destroy the response on its way to a client that is still sending.
+inline coro<> part_with(stream& with) {
+    if (!with.writer.can_write_eof()) {
+        with.writer.close();
+        co_return;
+    }
+    with.writer.write_eof();
+    for (;;) {
+        const bytes_view ignored = co_await with.reader.read_view();
+        if (ignored.empty()) break;
     }
 }
 
-// The opening handshake. Returns: the connection, or nothing after a refusal was sent.
-inline coro<std::optional<connection>> accept(stream opened, std::shared_ptr<const serve_options> options,
-                                              std::shared_ptr<open_connections> open) {
-    server_handshake handshake({.origins = options->origins,
-                                .subprotocols = options->subprotocols,
-                                .select_subprotocol = options->select_subprotocol,
-                                .extra_headers = options->extra_headers,
-                                .server_header = options->server_header});
+// The opening handshake. Afterwards the client has its connection, or a refusal.
+inline coro<> open_for(stream with, serving& at, serving::visitor& client) {
+    const serve_options& options = at.options;
+    server_handshake handshake({.origins = options.check_origin ? std::vector<std::string>() : options.origins,
+                                .subprotocols = options.subprotocols,
+                                .select_subprotocol = options.select_subprotocol,
+                                .compression = options.compression,
+                                .extra_headers = options.extra_headers,
+                                .server_header = options.server_header,
+                                .limits = options.header_limits});
     bytearray first_frames;
     while (!handshake.done()) {
-        const bytes_view arrived = co_await opened.reader.read_view();
+        const bytes_view arrived = co_await with.reader.read_view();
         if (arrived.empty()) handshake.feed_eof();
         const std::size_t used = handshake.feed(arrived);
         first_frames.append(arrived.subview(used));
     }
-    const http_response response = answer(handshake, *options, open->closed);
-    co_await opened.writer.send(serialize(response));
-    if (!handshake.accepted()) {
-        opened.writer.write_eof();  // a full close could destroy the response on its way
-        while (co_await opened.reader.read(stream_reader::default_limit) != "") {
-        }
-        co_return std::nullopt;
+    answer made = co_await make_answer(handshake, at, client);
+    co_await with.writer.send(made.bytes);
+    if (made.response.status != 101) {
+        co_await part_with(with);
+        co_return;
     }
-    auto state = take_over(opened.writer, role::server, limits_of(*options), first_frames);
-    open->add(state);
-    if (open->closed) state->go_away();  // it was closed while the response left
-    co_return connection(std::move(state), handshake.subprotocol(), handshake.request(), response);
+    const connection_limits limits = limits_of(options, handshake.compression());
+    auto state = take_over(with.writer, role::server, limits, first_frames);
+    connection opened(state, handshake.subprotocol(), handshake.request(), std::move(made.response));
+    at.add(client, std::move(state), std::move(opened));
 }
 
 // The life of one connection: handshake, handler, close.
-template <class Handler>
-coro<> serve_one(stream opened, std::shared_ptr<Handler> handler, std::shared_ptr<const serve_options> options,
-                 std::shared_ptr<open_connections> open) {
+inline coro<> serve_one(stream with, std::shared_ptr<serving> at) {
+    serving::visitor client(*at);
     std::optional<duration> limit;
-    if (options->open_timeout) limit = *options->open_timeout;
-    std::optional<connection> accepted;
+    if (at->options.open_timeout) limit = *at->options.open_timeout;
     try {
-        accepted = co_await wait_for(accept(std::move(opened), options, open), limit);
+        co_await wait_for(open_for(std::move(with), *at, client), limit);
     } catch (const error&) {  // the peer vanished or was too slow: there is nobody to tell
     }
-    if (!accepted) co_return;
+    if (!client.opened) co_return;
     close_code code = close_code::normal_closure;
     try {
-        co_await (*handler)(*accepted);
+        co_await at->handler(*client.opened);
     } catch (const connection_closed&) {  // the usual way for a handler to learn that the peer has gone
     } catch (const std::exception&) {
         get_running_loop().call_exception_handler(
-            {"exception in a WebSocket handler", std::current_exception(), accepted->request().target});
+            {"exception in a WebSocket handler", std::current_exception(), client.opened->request().target});
         code = close_code::internal_error;
     }
-    co_await accepted->close(code);
+    co_await client.opened->close(code);
+}
+
+template <class Handler>
+std::shared_ptr<serving> make_serving(Handler handler, serve_options options) {
+    auto shared = std::make_shared<Handler>(std::move(handler));
+    request_hook own;
+    if constexpr (requires(const http_request& request) { shared->process_request(request); }) {
+        own = [shared](const http_request& request) { return shared->process_request(request); };
+    }
+    handler_function call = [shared](connection opened) -> coro<> { return (*shared)(std::move(opened)); };
+    return std::make_shared<serving>(std::move(call), std::move(own), std::move(options));
+}
+
+// How each connection is set up, for the functions of net/listen.hpp.
+inline aioxx::detail::service service_of(const std::shared_ptr<serving>& at, const listen_options& listening) {
+    auto handle_stream = [at](stream_reader reader, stream_writer writer) {
+        return serve_one(stream{std::move(reader), std::move(writer)}, at);
+    };
+    aioxx::detail::service made{aioxx::detail::handler_factory(std::move(handle_stream), at->options.read_limit), {},
+                                listening};
+    if (at->options.ssl) {
+        tls::connection_options secure = at->options.secure;
+        if (at->options.open_timeout) {
+            secure.handshake_timeout = std::min<duration>(secure.handshake_timeout, *at->options.open_timeout);
+        }
+        made.layer = aioxx::detail::server_layer(*at->options.ssl, std::move(secure));
+    }
+    return made;
 }
 
 }  // namespace detail
@@ -129,72 +332,146 @@ coro<> serve_one(stream opened, std::shared_ptr<Handler> handler, std::shared_pt
 /// A listening WebSocket server. Copies refer to the same one.
 class server {
 public:
-    server(aioxx::server listening, std::shared_ptr<detail::open_connections> open)
-        : listening_(std::move(listening)), open_(std::move(open)) {}
+    server(aioxx::server listening, std::shared_ptr<detail::serving> at)
+        : listening_(std::move(listening)), at_(std::move(at)) {}
 
     [[nodiscard]] std::uint16_t port() const { return listening_.port(); }
     [[nodiscard]] std::vector<aioxx::endpoint> addresses() const { return listening_.addresses(); }
+    [[nodiscard]] bool is_serving() const noexcept { return listening_.is_serving(); }
+
+    /// The clients that are connected, during and after the handshake as well.
     [[nodiscard]] std::size_t connection_count() const noexcept { return listening_.connection_count(); }
 
-    /// Stops listening and closes every connection with 1001. Idempotent.
-    void close() {
+    /// The WebSockets that are open now: what broadcast takes.
+    [[nodiscard]] std::vector<connection> connections() const { return at_->connections(); }
+
+    /// Begins to accept; nothing happens when it does already. Errors: closed_error.
+    void start_serving() { listening_.start_serving(); }
+
+    /// Stops listening, answers requests that are under way with 503, and closes every connection. Idempotent.
+    ///
+    /// Parameters: `close_connections` false lets the connections go on until their handlers return; `code` and
+    /// `reason` are sent to the others.
+    /// Errors: std::invalid_argument for a code or a reason that may not be sent.
+    void close(bool close_connections = true, close_code code = close_code::going_away, std::string reason = {}) {
+        websocket::endpoint(role::server).send_close(code, reason);  // throws what connections would throw later
         listening_.close();
-        open_->close();
+        at_->close();
+        if (close_connections) at_->close_connections({code, std::move(reason)});
     }
 
-    /// Returns when it is closed and every connection is over. Cancellation: safe.
-    [[nodiscard]] coro<> wait_closed() { return listening_.wait_closed(); }
+    /// Returns when it is closed, every connection is over, and every handler has returned. A handler that calls it
+    /// waits for itself. Cancellation: safe.
+    [[nodiscard]] coro<> wait_closed() { return wait_closed(*this); }
 
     /// Serves until it is closed or the task is cancelled; a cancellation closes it and the connections.
+    ///
+    /// Errors: closed_error when it is closed already.
     /// Cancellation: closes the server, waits for its connections, and throws on.
-    [[nodiscard]] coro<> serve_forever() {
-        return [](server self) -> coro<> {
-            std::exception_ptr cancellation;
-            try {
-                co_await self.listening_.wait_closed();
-            } catch (const cancelled_error&) {
-                cancellation = std::current_exception();
-            }
-            self.close();
-            co_await self.listening_.wait_closed();
-            if (cancellation) std::rethrow_exception(cancellation);
-        }(*this);
-    }
+    [[nodiscard]] coro<> serve_forever() { return serve_forever(*this); }
 
-    /// Closes it, gives the connections the grace period for their closing handshake, then aborts what is left.
-    /// Cancellation: as server::shutdown.
+    /// Closes it, gives the connections the grace period for their closing handshake and the handlers to return; then
+    /// cuts the connections off and cancels the handlers.
+    ///
+    /// Called by a handler it counts that one among those that do not return in time.
+    /// Returns: how the connections ended. Cancellation: cuts them off at once, and throws on.
     template <class Rep, class Period>
     [[nodiscard]] coro<shutdown_report> shutdown(std::chrono::duration<Rep, Period> grace) {
-        close();
-        return listening_.shutdown(grace);
+        return shutdown(*this, to_duration(grace));
     }
 
 private:
+    static coro<> wait_closed(server self) {
+        co_await self.listening_.wait_closed();
+        while (!self.at_->empty()) co_await self.at_->left.wait();
+    }
+
+    static coro<> serve_forever(server self) {
+        self.listening_.start_serving();
+        std::exception_ptr cancellation;
+        try {
+            co_await self.wait_closed();
+        } catch (const cancelled_error&) {
+            cancellation = std::current_exception();
+        }
+        if (!cancellation) co_return;
+        self.close();
+        co_await self.wait_closed();
+        std::rethrow_exception(cancellation);
+    }
+
+    static coro<shutdown_report> shutdown(server self, duration grace) {
+        self.close();
+        const std::size_t before = self.connection_count();
+        shutdown_report report;
+        bool in_time = true;
+        try {
+            co_await wait_for(self.wait_closed(), grace);
+        } catch (const timeout_error&) {
+            in_time = false;
+            report.aborted = self.connection_count();
+        } catch (const cancelled_error&) {
+            self.cut_off();
+            throw;
+        }
+        report.finished = before - report.aborted;
+        if (in_time) co_return report;
+        self.cut_off();
+        co_await self.wait_closed();
+        co_return report;
+    }
+
+    void cut_off() {
+        listening_.abort_clients();
+        at_->cancel_handlers();
+    }
+
     aioxx::server listening_;
-    std::shared_ptr<detail::open_connections> open_;
+    std::shared_ptr<detail::serving> at_;
 };
 
-/// Listens for WebSocket connections and runs a handler as a task for each.
+/// Listens for WebSocket connections on the addresses of several hosts and runs a handler as a task for each.
 ///
 /// A request that is not for a WebSocket is answered with the fitting HTTP status. The connection is closed with 1000
 /// when the handler returns, with 1011 when it throws, which is also reported; connection_closed may pass.
-/// What options.process_request or options.select_subprotocol throws is reported and answered with status 500.
-/// Parameters: `handler` `coro<>(websocket::connection)`, kept as long as the server; `host` and `port` as
-/// create_server.
+/// What a function of the options throws is reported and answered with status 500.
+/// Parameters: `handler` `coro<>(websocket::connection)`, or a router, kept as long as the server; `hosts` and `port`
+/// as create_server; `options` with `ssl` for wss://.
 /// Errors and cancellation as create_server.
+template <connection_handler Handler>
+coro<server> serve(Handler handler, std::vector<std::string> hosts, std::uint16_t port, serve_options options = {},
+                   listen_options listening = {}) {
+    auto at = detail::make_serving(std::move(handler), std::move(options));
+    aioxx::server started =
+        co_await aioxx::detail::serve_on_hosts(detail::service_of(at, listening), std::move(hosts), port);
+    co_return server(std::move(started), std::move(at));
+}
+
+/// Likewise on the addresses of one host; empty for all interfaces.
+/// Cancellation: as above.
 template <connection_handler Handler>
 coro<server> serve(Handler handler, std::string host, std::uint16_t port, serve_options options = {},
                    listen_options listening = {}) {
-    const std::size_t limit = options.read_limit;
-    auto shared_handler = std::make_shared<Handler>(std::move(handler));
-    auto shared_options = std::make_shared<const serve_options>(std::move(options));
-    auto open = std::make_shared<detail::open_connections>();
-    auto handle_stream = [shared_handler, shared_options, open](stream_reader reader, stream_writer writer) {
-        return detail::serve_one(stream{std::move(reader), std::move(writer)}, shared_handler, shared_options, open);
-    };
-    aioxx::server started =
-        co_await start_server(std::move(handle_stream), std::move(host), port, std::move(listening), limit);
-    co_return server(std::move(started), std::move(open));
+    std::vector<std::string> only(1, std::move(host));
+    return serve(std::move(handler), std::move(only), port, std::move(options), listening);
+}
+
+/// Likewise on a stream socket that is bound already.
+/// Cancellation: does not wait.
+template <connection_handler Handler>
+coro<server> serve(Handler handler, unique_fd socket, serve_options options = {}, listen_options listening = {}) {
+    auto at = detail::make_serving(std::move(handler), std::move(options));
+    aioxx::server started = aioxx::detail::serve_on_socket(detail::service_of(at, listening), std::move(socket));
+    co_return server(std::move(started), std::move(at));
+}
+
+/// Likewise on a Unix socket (websockets: unix_serve).
+/// Cancellation: does not wait.
+template <connection_handler Handler>
+coro<server> unix_serve(Handler handler, std::string path, serve_options options = {}, listen_options listening = {}) {
+    auto at = detail::make_serving(std::move(handler), std::move(options));
+    aioxx::server started = aioxx::detail::serve_on_path(detail::service_of(at, listening), path);
+    co_return server(std::move(started), std::move(at));
 }
 
 }  // namespace aioxx::websocket

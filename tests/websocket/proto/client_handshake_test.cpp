@@ -81,6 +81,8 @@ TEST_CASE("options that cannot be written are refused at once", "[websocket]") {
     asked = options();
     asked.subprotocols = {"a,b"};
     CHECK_THROWS_AS(client_handshake(asked), std::invalid_argument);
+    asked.subprotocols = {"a", "b", "a"};
+    CHECK_THROWS_AS(client_handshake(asked), std::invalid_argument);
     asked = options();
     asked.host = "a\r\nX: y";
     CHECK_THROWS_AS(client_handshake(asked), std::invalid_argument);
@@ -177,4 +179,40 @@ TEST_CASE("a response that is none is refused with what it was", "[websocket]") 
     CHECK(judge("HTTP/1.1 101 Switch", true) ==
           "the connection ended before the server answered the opening handshake");
     CHECK(judge("", false) == "waiting");
+}
+
+TEST_CASE("compression is offered and judged", "[websocket]") {
+    client_handshake_options asked = options();
+    asked.compression = deflate_options{};
+    const auto with = [&](const std::string& lines) {
+        client_handshake handshake(asked, key);
+        CHECK(handshake.request().headers.get("Sec-WebSocket-Extensions") ==
+              "permessage-deflate; client_max_window_bits");
+        static_cast<void>(handshake.feed(good + lines + "\r\n"));
+        REQUIRE(handshake.done());
+        if (handshake.fault()) {
+            CHECK_FALSE(handshake.compression());
+            return handshake.fault()->text;
+        }
+        if (!handshake.compression()) return std::string("none");
+        return std::to_string(handshake.compression()->server_max_window_bits);
+    };
+    const std::string name = "Sec-WebSocket-Extensions: ";
+    CHECK(with("") == "none");
+    CHECK(with(name + "permessage-deflate\r\n") == "15");
+    CHECK(with(name + "permessage-deflate; server_max_window_bits=10\r\n") == "10");
+    CHECK(with(name + "permessage-deflate; x\r\n") ==
+          "server's answer to permessage-deflate is wrong: unknown parameter 'x'");
+    CHECK(with(name + "permessage-deflate, permessage-deflate\r\n") ==
+          "server chose permessage-deflate twice");
+    CHECK(with(name + "permessage-deflate\r\n" + name + "permessage-deflate\r\n") ==
+          "server chose permessage-deflate twice");
+    CHECK(with(name + "x-other\r\n") == "server chose an extension that was not offered: 'x-other'");
+    CHECK(with(name + "permessage-deflate, x-other\r\n") ==
+          "server chose an extension that was not offered: 'x-other'");
+    CHECK(with(name + "permessage-deflate;\r\n") ==
+          "malformed Sec-WebSocket-Extensions header: 'permessage-deflate;'");
+    CHECK(judge(good + name + "a b\r\n\r\n") == "malformed Sec-WebSocket-Extensions header: 'a b'");
+    asked.compression->client_max_window_bits = 16;
+    CHECK_THROWS_AS(client_handshake(asked), std::invalid_argument);
 }

@@ -199,3 +199,24 @@ TEST_CASE("frames before a fault are parsed, and nothing after it", "[websocket]
     CHECK(result.frames.size() == 1);
     CHECK(result.fault);
 }
+
+TEST_CASE("a compressed message is marked in its first frame, where that was agreed on", "[websocket]") {
+    const auto with_compression = [](const std::string& input) {
+        return parse(frame_parser(role::client, frame_parser::unlimited, true), {input});
+    };
+    for (const char* first : {"c1", "c2", "41", "42"}) {
+        const outcome result = with_compression(hex(first) + hex("01 78"));
+        REQUIRE(result.frames.size() == 1);
+        CHECK(result.frames[0].header.compressed);
+        CHECK(parse(role::client, hex(first) + hex("01 78")).fault->code == close_code::protocol_error);
+    }
+    CHECK_FALSE(with_compression(hex("81 01 78")).frames.at(0).header.compressed);
+    // RFC 7692 section 6: neither continuations nor control frames, and the other two bits never.
+    for (const char* bad : {"c0", "40", "c8", "c9", "ca", "a1", "91", "e1", "d1", "f2", "b0"}) {
+        INFO(bad);
+        const outcome result = with_compression(hex(bad) + hex("01 78"));
+        REQUIRE(result.fault);
+        CHECK(result.fault->code == close_code::protocol_error);
+        CHECK(result.fault->text.starts_with("reserved bits set in a "));
+    }
+}

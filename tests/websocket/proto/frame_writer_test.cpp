@@ -55,3 +55,28 @@ TEST_CASE("frames are appended behind what the output holds", "[websocket]") {
     append_frame(output, {}, "x");
     CHECK(output.view().str() == "before" + hex("82 00 82 01") + "x");
 }
+
+TEST_CASE("a head alone is what stands before the payload", "[websocket]") {
+    for (std::size_t size : {0U, 125U, 126U, 65535U, 65536U}) {
+        for (bool masked : {false, true}) {
+            frame_header header;
+            header.masked = masked;
+            header.mask = wire::key;
+            header.payload_size = size;
+            aioxx::bytearray whole;
+            append_frame(whole, header, std::string(size, 'x'));
+            const frame_head head = encode_head(header);
+            CHECK(head.size == whole.size() - size);
+            CHECK(head.view() == whole.view().first(head.size));
+        }
+    }
+}
+
+TEST_CASE("the first reserved bit marks a compressed message", "[websocket]") {
+    frame_header header;
+    header.code = opcode::text;
+    header.compressed = true;
+    CHECK(wire::str(encode_head(header).view()) == wire::hex("c1 00"));
+    header.fin = false;
+    CHECK(wire::str(encode_head(header).view()) == wire::hex("41 00"));
+}

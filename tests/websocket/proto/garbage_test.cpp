@@ -49,7 +49,15 @@ std::string conversation(std::mt19937& random, role from) {
         std::string payload = wire::some_text(random() % 140);
         if (code == opcode::close)
             payload = wire::close_payload(1000 + random() % 4, payload.substr(0, random() % 130));
-        bytes += wire::frame(from, code, payload, random() % 3 != 0);
+        const bool compress = random() % 4 == 0;
+        if (compress) {
+            aioxx::bytearray compressed;
+            deflater(9).compress(payload, true, compressed);
+            payload = wire::str(compressed.view());
+        }
+        std::string frame = wire::frame(from, code, payload, random() % 3 != 0);
+        if (compress) frame[0] = static_cast<char>(frame[0] | 0x40);
+        bytes += frame;
     }
     return bytes;
 }
@@ -109,5 +117,27 @@ TEST_CASE("both handshakes survive every kind of garbage", "[websocket]") {
         run(noise(random, 1 + random() % 300), invariants::check_handshakes);
         run(noise(random, 1) + damage(random, request), invariants::check_handshakes);
         run(noise(random, 1) + damage(random, response), invariants::check_handshakes);
+    }
+}
+
+TEST_CASE("an inflater survives every kind of garbage", "[websocket]") {
+    for (unsigned seed = 1; seed != 1000; ++seed) {
+        std::mt19937 random(seed);
+        run(noise(random, 1 + random() % 100), invariants::check_inflate);
+        aioxx::bytearray payload;
+        deflater(15).compress(wire::some_text(random() % 500), true, payload);
+        run(noise(random, 1) + damage(random, wire::str(payload.view())), invariants::check_inflate);
+    }
+}
+
+TEST_CASE("the negotiation of compression survives every kind of garbage", "[websocket]") {
+    const std::string offers =
+        "permessage-deflate; server_no_context_takeover; client_max_window_bits=9, x; a=\"b\", "
+        "permessage-deflate; "
+        "server_max_window_bits=10; client_no_context_takeover; client_max_window_bits";
+    for (unsigned seed = 1; seed != 2000; ++seed) {
+        std::mt19937 random(seed);
+        run(noise(random, 1 + random() % 60), invariants::check_extension);
+        run(noise(random, 1) + damage(random, offers), invariants::check_extension);
     }
 }

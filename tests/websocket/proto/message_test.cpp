@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <aioxx/websocket/proto/message.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,7 @@ struct outcome {
     }
 };
 
-outcome assemble(role us, const std::vector<std::string>& pieces, std::uint64_t max_size) {
-    frame_parser parser(us);
-    message_assembler assembler(max_size);
+outcome assemble(frame_parser parser, message_assembler assembler, const std::vector<std::string>& pieces) {
     outcome result;
     for (const std::string& piece : pieces) {
         aioxx::bytes_view input = piece;
@@ -40,6 +39,10 @@ outcome assemble(role us, const std::vector<std::string>& pieces, std::uint64_t 
     return result;
 }
 
+outcome assemble(role us, const std::vector<std::string>& pieces, std::uint64_t max_size) {
+    return assemble(frame_parser(us), message_assembler(max_size), pieces);
+}
+
 outcome assemble(const std::string& input, std::uint64_t max_size = message_assembler::unlimited) {
     const std::vector<std::vector<std::string>> ways = wire::cuts(input);
     const outcome whole = assemble(role::client, ways[0], max_size);
@@ -50,6 +53,31 @@ outcome assemble(const std::string& input, std::uint64_t max_size = message_asse
 
 std::string frame(opcode code, std::string_view payload, bool fin = true) {
     return wire::frame(role::server, code, payload, fin);
+}
+
+// The first frame of a compressed message from a client.
+std::string compressed_frame(opcode code, std::string_view payload, bool fin = true) {
+    std::string bytes = wire::frame(role::client, code, payload, fin);
+    bytes[0] = static_cast<char>(bytes[0] | 0x40);
+    return bytes;
+}
+
+std::string compressed(std::string_view data) {
+    aioxx::bytearray payload;
+    deflater().compress(data, true, payload);
+    return wire::str(payload.view());
+}
+
+// What a server with compression makes of it.
+outcome inflate(const std::string& input, std::uint64_t max_size = 1000) {
+    std::optional<outcome> whole;
+    for (const std::vector<std::string>& pieces : wire::cuts(input)) {
+        const outcome result = assemble(frame_parser(role::server, frame_parser::unlimited, true),
+                                        message_assembler(max_size, 100, inflater(15, true)), pieces);
+        if (!whole) whole = result;
+        CHECK(result == *whole);
+    }
+    return *whole;
 }
 
 }  // namespace
@@ -173,4 +201,100 @@ TEST_CASE("the buffer of a collected message can be taken", "[websocket]") {
     CHECK_FALSE(assembler.in_message());
     CHECK(assembler.take_buffer().view().str() == "payload");
     CHECK(assembler.buffered().empty());
+}
+
+TEST_CASE("compressed messages are inflated, others pass as they are", "[websocket]") {
+    const std::string text = wire::some_text(900);
+    const std::string payload = compressed(text);
+    const std::string cut = compressed_frame(opcode::text, payload.substr(0, 10), false) +
+                            wire::frame(role::client, opcode::continuation, "", false) +
+                            wire::frame(role::client, opcode::continuation, payload.substr(10));
+    CHECK(inflate(compressed_frame(opcode::text, payload) + cut +
+                  wire::frame(role::client, opcode::binary, payload) +
+                  compressed_frame(opcode::binary, hex("00")) +
+                  wire::frame(role::client, opcode::binary, "Hel", false) +
+                  wire::frame(role::client, opcode::continuation, "lo"))
+              .messages ==
+          std::vector<std::string>{"T:" + text, "T:" + text, "B:" + payload, "B:", "B:Hello"});
+}
+
+TEST_CASE("the limit holds for what a message inflates to", "[websocket]") {
+    for (std::size_t size : {99U, 100U}) {
+        const std::string message(size, 'x');
+        CHECK(inflate(compressed_frame(opcode::binary, compressed(message)), 100).messages ==
+              std::vector<std::string>{"B:" + message});
+    }
+    const peer_fault too_big{close_code::message_too_big,
+                             "compressed message that inflates to at least 101 bytes, the limit is 100"};
+    for (std::size_t size : {101U, 100'000U}) {
+        CHECK(inflate(compressed_frame(opcode::binary, compressed(std::string(size, 'x'))), 100).fault ==
+              too_big);
+    }
+    // Data that deflate cannot make smaller still fits.
+    const std::string stored = hex("00 64 00 9b ff") + std::string(100, 'x') + hex("00");
+    CHECK(inflate(compressed_frame(opcode::binary, stored), 100).messages.size() == 1);
+}
+
+TEST_CASE("the limit holds for the frames of a compressed message", "[websocket]") {
+    // Empty blocks inflate to nothing, and could go on for ever.
+    const std::string nothing = hex("00 00 00 ff ff");
+    std::string input = compressed_frame(opcode::binary, nothing, false);
+    for (int i = 0; i != 4; ++i) {
+        std::string blocks;
+        for (int j = 0; j != 50; ++j)
+            blocks += nothing;
+        input += wire::frame(role::client, opcode::continuation, blocks, false);
+    }
+    CHECK_FALSE(inflate(input, 100).fault);
+    CHECK(inflate(input + wire::frame(role::client, opcode::continuation, std::string(132, '\0'), false), 100)
+              .fault == peer_fault{close_code::message_too_big,
+                                   "compressed message of at least 1137 bytes, the limit is 1136"});
+}
+
+TEST_CASE("what cannot be inflated is refused", "[websocket]") {
+    const peer_fault bad{close_code::protocol_error, "message that cannot be inflated"};
+    CHECK(inflate(compressed_frame(opcode::binary, "")).fault == bad);
+    CHECK(inflate(compressed_frame(opcode::binary, hex("ff ff"))).fault == bad);
+    CHECK(inflate(compressed_frame(opcode::binary, hex("f2 48 cd c9"))).fault == bad);
+    CHECK(inflate(compressed_frame(opcode::binary, hex("f2 48 cd c9"), false) +
+                  wire::frame(role::client, opcode::continuation, ""))
+              .fault == bad);
+}
+
+TEST_CASE("inflated text is checked as it arrives", "[websocket]") {
+    const std::string stored = hex("00 06 00 f9 ff 48 65 6c ff");  // two bytes of the block never come
+    frame_parser parser(role::server, frame_parser::unlimited, true);
+    message_assembler assembler(1000, 100, inflater());
+    const std::string input = compressed_frame(opcode::text, stored, false);
+    aioxx::bytes_view rest = input;
+    CHECK_FALSE(assembler.add(parser.header(), *parser.next(rest)));
+    CHECK(assembler.fault() == peer_fault{close_code::invalid_data, "text message that is not UTF-8"});
+    CHECK(inflate(compressed_frame(opcode::text, compressed(hex("41 e2 82")))).fault ==
+          peer_fault{close_code::invalid_data, "text message that ends inside a UTF-8 character"});
+    const std::string euro = compressed(hex("e2 82 ac"));
+    CHECK(inflate(compressed_frame(opcode::text, euro.substr(0, 2), false) +
+                  wire::frame(role::client, opcode::continuation, euro.substr(2)))
+              .messages == std::vector<std::string>{"T:" + hex("e2 82 ac")});
+}
+
+TEST_CASE("fragments are counted, so that empty ones come to an end", "[websocket]") {
+    const auto count = [](std::size_t fragments) {
+        std::string input = frame(opcode::text, "", false);
+        for (std::size_t i = 2; i < fragments; ++i)
+            input += frame(opcode::continuation, "", false);
+        return assemble(frame_parser(role::client), message_assembler(100, 10),
+                        {input + frame(opcode::continuation, "") + frame(opcode::text, "next")});
+    };
+    CHECK(count(10).messages == std::vector<std::string>{"T:", "T:next"});
+    CHECK(count(11).fault == peer_fault{close_code::message_too_big, "message of more than 10 fragments"});
+}
+
+TEST_CASE("a large number in a header reserves no large memory", "[websocket]") {
+    frame_parser parser(role::server);
+    message_assembler assembler;
+    const std::string header = hex("82 ff 40 00 00 00 00 00 00 00 00 00 00 00 78");
+    aioxx::bytes_view input = header;
+    while (const std::optional<frame_piece> piece = parser.next(input))
+        CHECK_FALSE(assembler.add(parser.header(), *piece));
+    CHECK(assembler.take_buffer().capacity() <= 1U << 20);
 }

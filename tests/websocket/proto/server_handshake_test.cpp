@@ -81,6 +81,8 @@ TEST_CASE("a request that is not for a WebSocket is refused", "[websocket]") {
           "505 unsupported HTTP version HTTP/1.0.");
     CHECK(refusal(replaced(good, "Host: server.example.com\r\n", "") + "\r\n") == "400 missing Host header.");
     CHECK(refusal(good + "Host: other\r\n\r\n") == "400 more than one Host header.");
+    CHECK(refusal(replaced(good, "server.example.com", "a b") + "\r\n") == "400 invalid Host header: 'a b'.");
+    CHECK(answer(replaced(good, "server.example.com", "[::1]:8080") + "\r\n").status == 101);
     CHECK(refusal(good + "Content-Length: 5\r\n\r\n") == "400 unsupported request body.");
     CHECK(refusal(good + "Transfer-Encoding: chunked\r\n\r\n") == "400 unsupported request body.");
     CHECK(refusal(replaced(good, "Upgrade: websocket\r\n", "") + "\r\n") == "426 missing Upgrade header.");
@@ -195,4 +197,63 @@ TEST_CASE("our client and our server agree", "[websocket]") {
     CHECK_FALSE(client.fault());
     CHECK(client.subprotocol() == "y");
     CHECK(server.subprotocol() == "y");
+}
+
+TEST_CASE("malformed and repeated subprotocols are refused", "[websocket]") {
+    CHECK(refusal(replaced(good, "chat, superchat", "chat, a b") + "\r\n") ==
+          "400 subprotocol 'a b' is not a token.");
+    CHECK(refusal(replaced(good, "chat, superchat", "chat, chat") + "\r\n") ==
+          "400 subprotocol 'chat' is offered twice.");
+    CHECK(refusal(good + "Sec-WebSocket-Protocol: superchat\r\n\r\n") ==
+          "400 subprotocol 'superchat' is offered twice.");
+}
+
+TEST_CASE("compression is agreed on when both want it", "[websocket]") {
+    const std::string offer =
+        good + "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
+    const server_handshake_options willing{.compression = deflate_options{}};
+    CHECK(answer(offer, willing).headers.get("Sec-WebSocket-Extensions") ==
+          "permessage-deflate; server_max_window_bits=12; client_max_window_bits=12");
+    CHECK_FALSE(answer(offer).headers.contains("Sec-WebSocket-Extensions"));
+    CHECK_FALSE(answer(good + "\r\n", willing).headers.contains("Sec-WebSocket-Extensions"));
+    CHECK_FALSE(answer(good + "Sec-WebSocket-Extensions: permessage-deflate; x\r\n\r\n", willing)
+                    .headers.contains("Sec-WebSocket-Extensions"));
+    server_handshake handshake(willing);
+    static_cast<void>(handshake.feed(offer));
+    CHECK_FALSE(handshake.compression());
+    static_cast<void>(handshake.respond());
+    REQUIRE(handshake.compression());
+    CHECK(handshake.compression()->client_max_window_bits == 12);
+    server_handshake_options wrong = willing;
+    wrong.compression->settings.memory_level = 10;
+    CHECK_THROWS_AS(server_handshake(wrong), std::invalid_argument);
+}
+
+TEST_CASE("a malformed list of extensions is refused, wanted or not", "[websocket]") {
+    const std::string bad = good + "Sec-WebSocket-Extensions: permessage-deflate;\r\n\r\n";
+    CHECK(refusal(bad) == "400 malformed Sec-WebSocket-Extensions header: 'permessage-deflate;'.");
+    CHECK(refusal(bad, {.compression = deflate_options{}}) ==
+          "400 malformed Sec-WebSocket-Extensions header: 'permessage-deflate;'.");
+}
+
+TEST_CASE("the key has 24 characters of the base64 alphabet", "[websocket]") {
+    for (const char* bad :
+         {"dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZQ===", "dGhlIHNhbXBsZSBub25jZQ=x",
+          "dGhlIHNhbXBsZSBub25jZ_==", "dGhlIHNhbXBsZSBub25jZQAA", "dGhlIHNhbXBsZSBub25jZQ= ="}) {
+        INFO(bad);
+        const http_response response = answer(replaced(good, "dGhlIHNhbXBsZSBub25jZQ==", bad) + "\r\n");
+        CHECK(response.status == 400);
+    }
+}
+
+TEST_CASE("floods of headers are refused before they take memory", "[websocket]") {
+    std::string many = good;
+    for (int i = 0; i != 100; ++i)
+        many += "X-" + std::to_string(i) + ": y\r\n";
+    CHECK(refusal(many) == "431 more than 100 HTTP headers.");
+    CHECK(refusal(good + "X: " + std::string(9000, 'y')) == "431 HTTP line longer than 8192 bytes.");
+    std::string large = good;
+    for (int i = 0; i != 9; ++i)
+        large += "X: " + std::string(8000, 'y') + "\r\n";
+    CHECK(refusal(large) == "431 HTTP head longer than 65536 bytes.");
 }

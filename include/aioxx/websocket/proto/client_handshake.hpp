@@ -15,7 +15,9 @@
 
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/websocket/proto/accept_key.hpp>
+#include <aioxx/websocket/proto/extension.hpp>
 #include <aioxx/websocket/proto/http_head.hpp>
+#include <aioxx/websocket/proto/permessage_deflate.hpp>
 
 namespace aioxx::websocket {
 
@@ -24,7 +26,8 @@ struct client_handshake_options {
     std::string host{};  // with the port unless it is the scheme's own
     std::string target = "/";
     std::optional<std::string> origin{};
-    std::vector<std::string> subprotocols{};  // preferred first
+    std::vector<std::string> subprotocols{};       // preferred first
+    std::optional<deflate_options> compression{};  // empty: no compression is offered
     http_headers extra_headers{};  // replace ours of the same name, except those of the handshake itself
     std::string user_agent{};      // empty: none is sent
     http_limits limits{};
@@ -57,6 +60,10 @@ public:
         headers.set("Sec-WebSocket-Key", key_);
         headers.set("Sec-WebSocket-Version", "13");
         if (!options_.subprotocols.empty()) headers.set("Sec-WebSocket-Protocol", subprotocol_list());
+        if (options_.compression) {
+            check_deflate_options(*options_.compression);
+            headers.set("Sec-WebSocket-Extensions", to_string(offer_deflate(*options_.compression)));
+        }
         output_ = serialize(request_);
     }
 
@@ -107,14 +114,23 @@ public:
     /// The subprotocol that the server chose, empty without one.
     [[nodiscard]] const std::string& subprotocol() const noexcept { return subprotocol_; }
 
+    /// How messages may be compressed, empty without compression; for endpoint_options.
+    [[nodiscard]] const std::optional<deflate_parameters>& compression() const noexcept {
+        return compression_;
+    }
+
 private:
     std::string subprotocol_list() const {
         std::string list;
-        for (const std::string& name : options_.subprotocols) {
-            if (!detail::is_token(name)) {
-                throw std::invalid_argument("subprotocol " + detail::quoted(name) + " is not an HTTP token");
+        const std::vector<std::string>& names = options_.subprotocols;
+        for (auto name = names.begin(); name != names.end(); ++name) {  // 4.1, item 10
+            if (!detail::is_token(*name)) {
+                throw std::invalid_argument("subprotocol " + detail::quoted(*name) + " is not an HTTP token");
             }
-            list += (list.empty() ? "" : ", ") + name;
+            if (std::find(names.begin(), name, *name) != name) {
+                throw std::invalid_argument("subprotocol " + detail::quoted(*name) + " stands there twice");
+            }
+            list += (list.empty() ? "" : ", ") + *name;
         }
         return list;
     }
@@ -137,10 +153,7 @@ private:
         if (headers.count("Sec-WebSocket-Accept") != 1 || *headers.get("Sec-WebSocket-Accept") != expected) {
             return refuse(header_text("Sec-WebSocket-Accept", expected));
         }
-        if (!headers.get_list("Sec-WebSocket-Extensions").empty()) {
-            return refuse("server chose an extension that was not offered: " +
-                          detail::quoted(*headers.get("Sec-WebSocket-Extensions")));
-        }
+        if (std::optional<std::string> wrong = judge_extensions()) return refuse(std::move(*wrong));
         const std::vector<std::string_view> chosen = headers.get_list("Sec-WebSocket-Protocol");
         if (chosen.size() > 1) return refuse("server chose more than one subprotocol");
         if (!chosen.empty()) {
@@ -152,6 +165,21 @@ private:
             subprotocol_ = chosen[0];
         }
         done_ = true;
+    }
+
+    // RFC 6455 section 9.1, RFC 7692 section 5.
+    std::optional<std::string> judge_extensions() {
+        std::vector<extension> chosen;
+        if (auto wrong = parse_extensions(response_->headers, chosen)) return wrong;
+        for (const extension& element : chosen) {
+            if (element.name != deflate_name || !options_.compression) {
+                return "server chose an extension that was not offered: " + detail::quoted(element.name);
+            }
+            if (compression_) return "server chose " + std::string(deflate_name) + " twice";
+            if (auto wrong = judge_deflate(*options_.compression, element, compression_.emplace()))
+                return wrong;
+        }
+        return std::nullopt;
     }
 
     // How a header of the response differs from what it has to be.
@@ -187,6 +215,7 @@ private:
     }
 
     void refuse(std::string text) {
+        compression_.reset();
         fault_ = {std::move(text), {}};
         finish();
     }
@@ -204,6 +233,7 @@ private:
     std::optional<http_response> response_;  // from the end of its head on
     std::optional<handshake_fault> fault_;
     std::string subprotocol_;
+    std::optional<deflate_parameters> compression_;
     std::size_t body_left_ = 0;
     bool done_ = false;
 };

@@ -9,8 +9,8 @@
 // once.
 //
 // The input is borrowed, not copied: an unfragmented message that needs no unmasking, or may be unmasked in
-// place, is handed out where it lies. Everything else is copied once, on the way into the buffer that it is
-// handed out from.
+// place, is handed out where it lies. Everything else is written once, unmasked or inflated, into the buffer
+// that it is handed out from.
 
 #include <array>
 #include <cstddef>
@@ -27,6 +27,7 @@
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/websocket/proto/close_code.hpp>
 #include <aioxx/websocket/proto/closing.hpp>
+#include <aioxx/websocket/proto/deflate.hpp>
 #include <aioxx/websocket/proto/frame.hpp>
 #include <aioxx/websocket/proto/frame_parser.hpp>
 #include <aioxx/websocket/proto/frame_writer.hpp>
@@ -50,12 +51,16 @@ struct event {
     event_kind kind;
     bytes_view payload;  // Lifetime: until the next call of next_event(), feed() or retain_input()
     close_code code{};   // of close and fault
+    bool begins = true;  // of text and binary: false for all but the first part; see deliver_parts()
+    bool ends = true;    // of text and binary: false for all but the last part
 };
 
 struct endpoint_options {
-    std::uint64_t max_size = 1U << 20;           // bytes of a received message; 0: unlimited
-    bool auto_pong = true;                       // answer pings
-    std::function<masking_key()> mask_source{};  // of a client; empty: masking_keys
+    std::uint64_t max_size = 1U << 20;                // bytes of a received message, inflated; 0: unlimited
+    bool auto_pong = true;                            // answer pings
+    std::function<masking_key()> mask_source{};       // of a client; empty: masking_keys
+    std::optional<deflate_parameters> compression{};  // what the opening handshake agreed on
+    std::uint64_t max_fragments = 1U << 17;           // of a received message; 0: unlimited
 };
 
 /// One end of a WebSocket connection.
@@ -64,10 +69,16 @@ struct endpoint_options {
 class endpoint {
 public:
     explicit endpoint(role us, const endpoint_options& options = {})
-        : parser_(us, limit(options.max_size)),
-          assembler_(limit(options.max_size)),
+        : parser_(us, frame_limit(options), options.compression.has_value()),
+          assembler_(
+              limit(options.max_size), limit(options.max_fragments),
+              options.compression ? std::optional(inflater_of(us, *options.compression)) : std::nullopt),
           us_(us),
           auto_pong_(options.auto_pong) {
+        if (options.compression) {
+            deflater_ = deflater_of(us, *options.compression);
+            threshold_ = options.compression->settings.threshold;
+        }
         if (us == role::server) return;
         mask_source_ = options.mask_source;
         if (!mask_source_) mask_source_ = [keys = masking_keys()]() mutable { return keys.next(); };
@@ -92,6 +103,9 @@ public:
     ///
     /// Returns: nothing when more input is needed.
     [[nodiscard]] std::optional<event> next_event() {
+        if (is_receiving(state_)) {
+            if (const std::optional<bytes_view> part = assembler_.take_part()) return message_event(*part);
+        }
         while (is_receiving(state_)) {
             const std::optional<frame_piece> piece = parser_.next(input_);
             if (!piece) {
@@ -104,14 +118,20 @@ public:
             if (is_control(header.code)) {
                 if (std::optional<event> found = control(header, *piece)) return found;
             } else if (const std::optional<bytes_view> payload = assembler_.add(header, *piece, place)) {
-                return event{assembler_.kind() == opcode::text ? event_kind::text : event_kind::binary,
-                             *payload};
+                return message_event(*payload);
             } else if (assembler_.fault()) {
                 return refuse(*assembler_.fault());
             }
         }
         return at_end_of_input();
     }
+
+    /// Reports messages in parts as they arrive, for those that are too large to wait for. May be changed at
+    /// any time: inside a message, what has been collected is the next part, and what remains the last one.
+    ///
+    /// A part of a text may end inside a character; the text up to there is valid. max_size holds for the
+    /// message.
+    void deliver_parts(bool on) noexcept { assembler_.deliver_parts(on); }
 
     /// Copies what was fed and not yet used, so that the borrowed memory may go.
     void retain_input() {
@@ -142,30 +162,29 @@ public:
 
     /// Sends text.
     ///
-    /// Parameters: `fin` false begins a fragmented message, which send_continuation goes on with.
+    /// Parameters: `fin` false begins a fragmented message, which send_continuation goes on with; `compress`
+    /// whether to compress, where compression was agreed on: empty for all but messages below the threshold.
     /// Errors: std::invalid_argument when the text is not UTF-8 (a fragment may end inside a character);
     /// closed_error once a Close frame went out or the connection ended;
     /// protocol_error (local) inside a fragmented message. Nothing is sent then.
-    void send_text(bytes_view text, bool fin = true) {
-        check_message(opcode::text, text, fin);
-        append_frame(output_, header_of(opcode::text, fin), text);
+    void send_text(bytes_view text, bool fin = true, std::optional<bool> compress = std::nullopt) {
+        send_data(opcode::text, text, fin, compress);
     }
 
     /// Sends bytes. Parameters and errors: as send_text.
-    void send_binary(bytes_view data, bool fin = true) {
-        check_message(opcode::binary, data, fin);
-        append_frame(output_, header_of(opcode::binary, fin), data);
+    void send_binary(bytes_view data, bool fin = true, std::optional<bool> compress = std::nullopt) {
+        send_data(opcode::binary, data, fin, compress);
     }
 
-    /// Sends the next fragment.
+    /// Sends the next fragment, compressed when the first one was.
     ///
     /// Errors: as send_text; protocol_error (local) without a message to continue.
     void send_continuation(bytes_view data, bool fin) {
-        check_message(opcode::continuation, data, fin);
-        append_frame(output_, header_of(opcode::continuation, fin), data);
+        send_data(opcode::continuation, data, fin, std::nullopt);
     }
 
-    /// Sends only the header of a frame whose payload the caller writes itself, directly after the output.
+    /// Sends only the header of a frame whose payload the caller writes itself, directly after the output, so
+    /// that a large payload is not copied. It is not compressed.
     ///
     /// Parameters: `code` text, binary or continuation.
     /// Requires: a server, because a client's payload has to be masked.
@@ -176,10 +195,15 @@ public:
         if (us_ == role::client) {
             throw protocol_error(side::local, "a client cannot send a payload that is not masked");
         }
-        check_message(code, payload, fin);
+        sending next = check_message(code, payload, fin);
+        if (next.compressed && code == opcode::continuation) {
+            throw protocol_error(side::local,
+                                 "the message before is compressed, so its fragments have to be");
+        }
         frame_header header = header_of(code, fin);
         header.payload_size = payload.size();
         append_frame_header(output_, header);
+        sending_ = next;
     }
 
     /// Sends a ping.
@@ -249,6 +273,8 @@ public:
     /// Gives memory back that waits for the next message. For connections that have gone quiet.
     void release_memory() {
         if (output_.empty()) output_ = bytearray();
+        compressed_ = bytearray();
+        if (deflater_) deflater_->release_memory();
         if (input_.empty()) retained_ = bytearray();
         if (!assembler_.in_message()) static_cast<void>(assembler_.take_buffer());
     }
@@ -258,7 +284,30 @@ private:
         return max_size == 0 ? frame_parser::unlimited : max_size;
     }
 
+    static std::uint64_t frame_limit(const endpoint_options& options) noexcept {
+        const std::uint64_t most = limit(options.max_size);
+        return options.compression ? message_assembler::compressed_limit(most) : most;
+    }
+    static deflater deflater_of(role us, const deflate_parameters& agreed) {
+        return us == role::client ? deflater(agreed.client_max_window_bits, agreed.client_no_context_takeover,
+                                             agreed.settings)
+                                  : deflater(agreed.server_max_window_bits, agreed.server_no_context_takeover,
+                                             agreed.settings);
+    }
+    static inflater inflater_of(role us, const deflate_parameters& agreed) {
+        return us == role::client
+                   ? inflater(agreed.server_max_window_bits, agreed.server_no_context_takeover)
+                   : inflater(agreed.client_max_window_bits, agreed.client_no_context_takeover);
+    }
+
     // -- receiving
+
+    [[nodiscard]] event message_event(bytes_view payload) const noexcept {
+        return {.kind = assembler_.kind() == opcode::text ? event_kind::text : event_kind::binary,
+                .payload = payload,
+                .begins = assembler_.at_beginning(),
+                .ends = !assembler_.in_message()};
+    }
 
     void feed_borrowed(bytes_view data, bool writable) {
         if (!is_receiving(state_)) return;
@@ -332,22 +381,47 @@ private:
                                : "cannot send, the WebSocket connection is closing");
     }
 
-    void check_message(opcode code, bytes_view data, bool fin) {
+    // A message on its way out in fragments.
+    struct sending {
+        bool active = false;  // it has begun and not ended
+        bool text = false;
+        bool compressed = false;
+        utf8_validator utf8;
+    };
+
+    // What holds once the frame is sent.
+    [[nodiscard]] sending check_message(opcode code, bytes_view data, bool fin) const {
         check_open();
         const bool continues = code == opcode::continuation;
-        if (continues != sending_) {
+        if (continues != sending_.active) {
             throw protocol_error(side::local, continues
                                                   ? "no fragmented message to continue"
                                                   : "the fragmented message before must be finished first");
         }
-        const bool text = continues ? sending_text_ : code == opcode::text;
-        utf8_validator utf8 = continues ? sent_utf8_ : utf8_validator();
-        if (text && (!utf8.feed(data) || (fin && !utf8.complete()))) {
+        sending next = continues ? sending_ : sending();
+        if (!continues) next.text = code == opcode::text;
+        if (next.text && (!next.utf8.feed(data) || (fin && !next.utf8.complete()))) {
             throw std::invalid_argument("a text message must be UTF-8; use binary for other bytes");
         }
-        sending_ = !fin;
-        sending_text_ = text;
-        sent_utf8_ = utf8;
+        next.active = !fin;
+        return next;
+    }
+
+    void send_data(opcode code, bytes_view data, bool fin, std::optional<bool> compress) {
+        sending next = check_message(code, data, fin);
+        frame_header header = header_of(code, fin);
+        if (code != opcode::continuation) {
+            // The size of a fragmented message is not known, so it counts as large.
+            next.compressed = deflater_ && compress.value_or(!fin || data.size() >= threshold_);
+            header.compressed = next.compressed;
+        }
+        if (next.compressed) {
+            compressed_.clear();
+            deflater_->compress(data, fin, compressed_);
+            data = compressed_.view();
+        }
+        append_frame(output_, header, data);
+        sending_ = next;
     }
 
     static void check_close(close_code code, bytes_view reason) {
@@ -406,7 +480,10 @@ private:
     std::optional<close_status> close_sent_;
     std::optional<peer_fault> fault_;
     std::array<std::byte, max_control_payload> control_;
-    utf8_validator sent_utf8_;  // of the fragmented text being sent
+    std::optional<deflater> deflater_;  // when compression was agreed on
+    bytearray compressed_;              // what the deflater makes of a frame's payload
+    std::size_t threshold_ = 0;         // shorter messages are not compressed
+    sending sending_;
     connection_state state_ = connection_state::open;
     role us_;
     bool auto_pong_;
@@ -414,8 +491,6 @@ private:
     bool retained_in_use_ = false;
     bool eof_ = false;
     bool peer_closed_first_ = false;
-    bool sending_ = false;       // a fragmented message has begun and not ended
-    bool sending_text_ = false;  // it is text
 };
 
 }  // namespace aioxx::websocket

@@ -14,10 +14,12 @@ namespace aioxx::websocket {
 /// Which end of a connection we are: only clients mask.
 enum class role : std::uint8_t { client, server };
 
-/// Everything that precedes a payload on the wire. The reserved bits are always zero.
+/// Everything that precedes a payload on the wire. The reserved bits but the first are always zero.
 struct frame_header {
     opcode code = opcode::binary;
     bool fin = true;  // the last, or only, fragment of its message
+    bool compressed =
+        false;  // RSV1 in a message's first frame: the message is compressed (RFC 7692 section 6)
     bool masked = false;
     masking_key mask{};  // meaningful when masked
     std::uint64_t payload_size = 0;

@@ -35,9 +35,11 @@ public:
     static constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
 
     /// Parameters: `us` our own end, a server expects masked frames and a client unmasked ones;
-    /// `max_payload_size` of one frame, checked before any of the payload is looked at.
-    explicit frame_parser(role us, std::uint64_t max_payload_size = unlimited) noexcept
-        : max_payload_size_(max_payload_size), us_(us) {}
+    /// `max_payload_size` of one frame, checked before any of the payload is looked at; `compression` was
+    /// agreed on, so messages may be compressed.
+    explicit frame_parser(role us, std::uint64_t max_payload_size = unlimited,
+                          bool compression = false) noexcept
+        : max_payload_size_(max_payload_size), us_(us), compression_(compression) {}
 
     /// Takes the next piece off the front of `input`.
     ///
@@ -123,7 +125,10 @@ private:
             return refuse(close_code::protocol_error, "reserved opcode " + std::to_string(bits));  // 5.2
         }
         const auto code = static_cast<opcode>(bits);
-        if ((first & 0x70) != 0) {  // 5.2, no extension is ever negotiated
+        // 5.2; RFC 7692 section 6: RSV1 only in the first frame of a message.
+        const bool starts_message = code == opcode::text || code == opcode::binary;
+        const unsigned reserved = compression_ && starts_message ? 0x30 : 0x70;
+        if ((first & reserved) != 0) {
             return refuse(close_code::protocol_error,
                           "reserved bits set in a " + std::string(name_of(code)) + " frame");
         }
@@ -171,6 +176,7 @@ private:
         }
         header_.code = code;
         header_.fin = (first & 0x80) != 0;
+        header_.compressed = (first & 0x40) != 0;
         header_.masked = us_ == role::server;
         header_.payload_size = length;
         if (header_.masked) std::memcpy(header_.mask.data(), bytes + 2 + extra, 4);
@@ -189,6 +195,7 @@ private:
     std::byte stored_[max_frame_header_size];  // a header that arrives in pieces
     std::uint8_t stored_size_ = 0;
     role us_;
+    bool compression_;
     bool in_payload_ = false;
 };
 

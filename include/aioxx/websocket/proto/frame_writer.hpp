@@ -4,6 +4,7 @@
 // websocket/proto/frame_writer.hpp: frames to bytes.
 // Header and payload go into the output in one pass; the payload is copied, or masked, exactly once.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -19,7 +20,8 @@ namespace aioxx::websocket {
 /// Requires: room for max_frame_header_size bytes.
 /// Returns: how many bytes were written.
 inline std::size_t encode_frame_header(const frame_header& header, std::byte* to) noexcept {
-    const unsigned first = static_cast<unsigned>(header.code) | (header.fin ? 0x80U : 0U);
+    const unsigned first =
+        static_cast<unsigned>(header.code) | (header.fin ? 0x80U : 0U) | (header.compressed ? 0x40U : 0U);
     const unsigned mask_bit = header.masked ? 0x80U : 0U;
     const std::uint64_t size = header.payload_size;
     const std::size_t extra = size < 126 ? 0 : size < 0x1'0000 ? 2 : 8;
@@ -34,9 +36,28 @@ inline std::size_t encode_frame_header(const frame_header& header, std::byte* to
     return 6 + extra;
 }
 
+/// The bytes of a header, in place.
+struct frame_head {
+    std::array<std::byte, max_frame_header_size> bytes;
+    std::size_t size;
+
+    [[nodiscard]] bytes_view view() const noexcept { return {bytes.data(), size}; }
+};
+
+/// The head of a frame whose payload is not copied: both go out in one gathered write.
+///
+/// Small messages go whole into endpoint::output(). For a large one a server calls endpoint::send_header(),
+/// which checks the message as send_text() does and appends only this head to the output, and writes output
+/// and payload one behind the other. A client has to mask, which is a copy anyway.
+[[nodiscard]] inline frame_head encode_head(const frame_header& header) noexcept {
+    frame_head head;
+    head.size = encode_frame_header(header, head.bytes.data());
+    return head;
+}
+
 /// Appends a header alone; `header.payload_size` bytes have to follow it on the wire.
 inline void append_frame_header(bytearray& output, const frame_header& header) {
-    output.commit(encode_frame_header(header, output.prepare(max_frame_header_size).data()));
+    output.append(encode_head(header).view());
 }
 
 /// Appends a whole frame, masked when the header says so.

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include <aioxx/buffer/bytes_view.hpp>
+#include <aioxx/websocket/proto/vector_blocks.hpp>
 
 namespace aioxx::websocket {
 
@@ -30,6 +31,13 @@ inline void apply_mask(std::byte* to, bytes_view from, masking_key key, std::uin
 
     const std::byte* source = from.data();
     std::size_t left = from.size();
+    constexpr std::size_t worthwhile = 512;  // below, the call costs what the larger vectors gain
+    if (left >= worthwhile && detail::has_vectors()) {
+        const std::size_t done = detail::mask_vectors(to, source, left, wide);
+        to += done;
+        source += done;
+        left -= done;
+    }
     // Four words at a time, each with a name, is what compilers turn into vector registers. All loads precede
     // the stores, so that masking in place is right. memcpy, because neither side is aligned.
     for (; left >= 32; left -= 32, source += 32, to += 32) {

@@ -16,7 +16,9 @@
 #include <aioxx/base/error.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/websocket/proto/accept_key.hpp>
+#include <aioxx/websocket/proto/extension.hpp>
 #include <aioxx/websocket/proto/http_head.hpp>
+#include <aioxx/websocket/proto/permessage_deflate.hpp>
 
 namespace aioxx::websocket {
 
@@ -28,8 +30,9 @@ struct server_handshake_options {
     std::vector<std::string> origins{};         // accepted ones, "" for requests without Origin; empty: all
     std::vector<std::string> subprotocols{};    // supported ones, preferred first
     subprotocol_selector select_subprotocol{};  // replaces the choice among subprotocols
-    http_headers extra_headers{};               // added to the 101 response
-    std::string server_header{};                // empty: none is sent
+    std::optional<deflate_options> compression{};  // empty: offers of compression are declined
+    http_headers extra_headers{};                  // added to the 101 response
+    std::string server_header{};                   // empty: none is sent
     http_limits limits{};
 };
 
@@ -47,8 +50,11 @@ struct server_handshake_options {
 /// Reads a client's request for a WebSocket and answers it.
 class server_handshake {
 public:
+    /// Errors: std::invalid_argument when options.compression has a number out of its range.
     explicit server_handshake(server_handshake_options options = {})
-        : options_(std::move(options)), parser_(options_.limits) {}
+        : options_(std::move(options)), parser_(options_.limits) {
+        if (options_.compression) check_deflate_options(*options_.compression);
+    }
 
     /// Reads on in the request.
     ///
@@ -78,6 +84,7 @@ public:
     [[nodiscard]] http_response respond() {
         if (!fault()) check();
         if (!fault()) choose_subprotocol();
+        if (!fault()) choose_compression();
         http_response response = fault() ? refuse() : accept();
         if (!options_.server_header.empty()) response.headers.set("Server", options_.server_header);
         return response;
@@ -89,6 +96,12 @@ public:
     /// The subprotocol that was chosen, empty without one.
     [[nodiscard]] const std::string& subprotocol() const noexcept { return subprotocol_; }
 
+    /// How messages may be compressed, empty without compression; for endpoint_options.
+    [[nodiscard]] std::optional<deflate_parameters> compression() const noexcept {
+        if (!compression_) return std::nullopt;
+        return compression_->parameters;
+    }
+
 private:
     void check() {
         const http_headers& headers = request().headers;
@@ -99,6 +112,10 @@ private:
             return fail(400, "unsupported request body");
         }
         if (!check_single("Host")) return;
+        if (headers.get("Host")->find_first_of(" \t/?#@\\") !=
+            std::string_view::npos) {  // RFC 9112 section 3.2
+            return fail(400, header_text("Host"));
+        }
         if (!headers.list_contains("Connection", "Upgrade")) return fail(426, header_text("Connection"));
         if (!headers.list_contains("Upgrade", "websocket")) return fail(426, header_text("Upgrade"));
         if (!check_single("Sec-WebSocket-Key")) return;
@@ -134,6 +151,13 @@ private:
     void choose_subprotocol() {
         const std::vector<std::string_view> list = request().headers.get_list("Sec-WebSocket-Protocol");
         const std::vector<std::string> offered(list.begin(), list.end());
+        for (auto name = offered.begin(); name != offered.end(); ++name) {  // RFC 6455 section 4.1, item 10
+            if (!detail::is_token(*name))
+                return fail(400, "subprotocol " + detail::quoted(*name) + " is not a token");
+            if (std::find(offered.begin(), name, *name) != name) {
+                return fail(400, "subprotocol " + detail::quoted(*name) + " is offered twice");
+            }
+        }
         const std::vector<std::string>& ours = options_.subprotocols;
         if (options_.select_subprotocol) {
             if (!offered.empty()) subprotocol_ = options_.select_subprotocol(offered);
@@ -156,6 +180,14 @@ private:
         }
     }
 
+    void choose_compression() {
+        std::vector<extension> offers;
+        if (std::optional<std::string> wrong = parse_extensions(request().headers, offers)) {
+            return fail(400, std::move(*wrong));  // RFC 6455 section 9.1
+        }
+        if (options_.compression) compression_ = answer_deflate(*options_.compression, offers);
+    }
+
     http_response accept() {
         http_response response;
         response.status = 101;
@@ -164,6 +196,7 @@ private:
             {"Connection", "Upgrade"},
             {"Sec-WebSocket-Accept", accept_key(*request().headers.get("Sec-WebSocket-Key"))}};
         if (!subprotocol_.empty()) response.headers.add("Sec-WebSocket-Protocol", subprotocol_);
+        if (compression_) response.headers.add("Sec-WebSocket-Extensions", to_string(compression_->response));
         for (const http_header& line : options_.extra_headers)
             response.headers.add(line.name, line.value);
         accepted_ = true;
@@ -189,6 +222,7 @@ private:
     http_head_parser<http_request> parser_;
     std::optional<http_fault> fault_;
     std::string subprotocol_;
+    std::optional<deflate_answer> compression_;
     bool accepted_ = false;
 };
 

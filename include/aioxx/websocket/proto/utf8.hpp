@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include <aioxx/buffer/bytes_view.hpp>
+#include <aioxx/websocket/proto/vector_blocks.hpp>
 
 namespace aioxx::websocket {
 
@@ -28,7 +29,12 @@ public:
             if (state.missing_ == 0) {
                 at = skip_ascii(at, end);
                 if (at == end) break;
-                state.begin(std::to_integer<unsigned>(*at++));
+                const std::byte* const behind = skip_blocks(data.data(), at, end);
+                if (behind != at) {
+                    at = behind;
+                } else {
+                    state.begin(std::to_integer<unsigned>(*at++));
+                }
             } else {
                 state.follow(std::to_integer<unsigned>(*at++));
             }
@@ -56,6 +62,22 @@ private:
         while (at != end && std::to_integer<unsigned>(*at) < 0x80)
             ++at;
         return at;
+    }
+
+    // From one character to another one, over whole blocks of valid text. Blocks look three bytes back.
+    static const std::byte* skip_blocks(const std::byte* start, const std::byte* at,
+                                        const std::byte* end) noexcept {
+        if (at - start < 3 || static_cast<std::size_t>(end - at) < 2 * detail::vector_size ||
+            !detail::has_vectors()) {
+            return at;
+        }
+        const std::byte* const stop = detail::check_vectors(at, end);
+        if (stop == at) return at;
+        // Back to where a character begins that the last block has cut.
+        if (stop[-1] >= std::byte{0xC0}) return stop - 1;
+        if (stop[-2] >= std::byte{0xE0}) return stop - 2;
+        if (stop[-3] >= std::byte{0xF0}) return stop - 3;
+        return stop;
     }
 
     // The first byte fixes how many follow; for four of them it also narrows the second, which keeps out

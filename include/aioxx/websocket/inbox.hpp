@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// websocket/inbox.hpp: what has arrived on a connection and was not taken: bytes that were not looked at, a message that
+// was found, and messages that wait in a queue. It decides when there are too many, and where their memory is.
+//
+// A message is found when somebody asks, in the block that the bytes were received into, and is handed out from there.
+// What nobody asks for until the end of the turn is put into the queue, so that a connection keeps no block, and control
+// frames behind it are not late. In all of that a message is copied at most once.
+//
+// The oldest first:
+//   lent      what a task looks at; it keeps its memory until the next is asked for
+//   queue     whole messages, and parts of the one that is being streamed
+//   partial   the beginning of a message, which was found for a stream that has not taken it
+//   found     the latest event, which may refer to the block
+//   input     given to the endpoint, which may refer to the block until it has found nothing more
+
+#include <cstddef>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <new>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <aioxx/base/pinned.hpp>
+#include <aioxx/base/ring_buffer.hpp>
+#include <aioxx/buffer/bytearray.hpp>
+#include <aioxx/buffer/bytes_view.hpp>
+#include <aioxx/websocket/message.hpp>
+#include <aioxx/websocket/proto/endpoint.hpp>
+#include <aioxx/websocket/spare_buffers.hpp>
+
+namespace aioxx::websocket::detail {
+
+/// What find() looks for.
+enum class wanted : bool { message, part };
+
+/// The receiving half of a connection. Who calls find() or stow() gives a function for the events that are no message.
+class inbox : pinned {
+public:
+    /// Parameters: `high` messages in the queue are too many, 0: never; then `low` are few again.
+    inbox(endpoint& from, std::size_t high, std::size_t low) noexcept
+        : endpoint_(from), high_(high == 0 ? std::numeric_limits<std::size_t>::max() : high), low_(low) {}
+    ~inbox() {
+        give_spare(std::move(block_));
+        give_spare(std::move(lent_));
+    }
+
+    // ---- what arrives ----
+
+    /// Memory to receive into, which all connections of the thread share until something is in it.
+    [[nodiscard]] static mutable_bytes_view lend() {
+        if (receive_block.capacity() != largest_spare) receive_block = take_spare(largest_spare);
+        return receive_block.prepare(largest_spare);
+    }
+
+    /// Bytes have arrived in that memory.
+    void received(std::size_t count) {
+        // A block that is nearly empty is not worth keeping, and copying is cheap then.
+        if (count <= small_batch) return feed(bytes_view(receive_block.data(), count));
+        receive_block.commit(count);
+        feed_block(std::exchange(receive_block, bytearray()));
+    }
+
+    /// Bytes have arrived elsewhere.
+    void feed(bytes_view data) {
+        bytearray block = take_spare(data.size());
+        block.append(data);
+        feed_block(std::move(block));
+    }
+
+    void feed_eof() {
+        endpoint_.feed_eof();
+        has_input_ = true;
+    }
+
+    // ---- who takes ----
+
+    /// Looks for the next message, or the next part of one. Returns: whether there is one.
+    template <class OnEvent>
+    bool find(wanted what, OnEvent&& on_event) {
+        deliver_parts(what == wanted::part);
+        if (!queue_.empty() || (partial_ && what == wanted::part)) return true;
+        while (found_ || find_input(on_event)) {
+            if (what == wanted::part || is_whole(*found_)) return true;
+            keep_found();
+            if (!queue_.empty()) return true;
+        }
+        return false;
+    }
+
+    /// Whether find() has found something that is still there.
+    [[nodiscard]] bool has_found(wanted what) const noexcept {
+        return found_ || !queue_.empty() || (partial_ && what == wanted::part);
+    }
+
+    /// What find() has found.
+    [[nodiscard]] message_view peek() noexcept {
+        if (!queue_.empty()) return {queue_.front().content.is_text, queue_.front().content.data};
+        if (partial_) return {partial_->is_text, partial_->data};
+        return {found_->kind == event_kind::text, found_->payload};
+    }
+
+    /// Takes the message that find() has found.
+    [[nodiscard]] message take() {
+        take_back();
+        return queue_.empty() ? take_found() : queue_.pop().content;
+    }
+
+    /// Shows it, or the part, where it lies. Lifetime: until take_back().
+    [[nodiscard]] message_view look() {
+        take_back();
+        if (queue_.empty() && !partial_ && lies_in_block(found_->payload)) {
+            lent_in_block_ = true;
+            streaming_ = !found_->ends;
+            const message_view shown{found_->kind == event_kind::text, found_->payload};
+            found_.reset();
+            return shown;
+        }
+        message shown = take_next();
+        lent_ = std::move(shown.data);
+        return {shown.is_text, lent_};
+    }
+
+    /// What was looked at is done with.
+    void take_back() noexcept {
+        if (lent_.capacity() != bytearray::inline_size) give_spare(std::move(lent_));
+        if (std::exchange(lent_in_block_, false) && !has_input_) drop_block();
+    }
+
+    /// Whether parts of a message were looked at, and others have not been.
+    [[nodiscard]] bool is_streaming() const noexcept { return streaming_; }
+
+    /// Nobody wants the other parts: they are dropped, also those that will arrive.
+    void end_stream() {
+        if (!std::exchange(streaming_, false)) return;
+        while (!queue_.empty() && !queue_.front().begins) static_cast<void>(queue_.pop());
+        if (found_ && !found_->begins) found_.reset();
+    }
+
+    // ---- the queue ----
+
+    /// Puts what has been found and what can be found into the queue, until that is full.
+    ///
+    /// Parameters: `drop_rest` when the queue is full the others are dropped.
+    template <class OnEvent>
+    void stow(bool drop_rest, OnEvent&& on_event) {
+        deliver_parts(false);
+        while (found_ || ((drop_rest || !is_full()) && find_input(on_event))) {
+            if (!drop_rest || !is_full()) {
+                keep_found();
+            } else {
+                found_.reset();
+            }
+        }
+        if (has_input_) release_block();
+    }
+
+    /// Puts all that can be found into the queue, also beyond its limit: nothing more will arrive.
+    template <class OnEvent>
+    void stow_all(OnEvent&& on_event) {
+        deliver_parts(false);
+        while (found_ || find_input(on_event)) keep_found();
+    }
+
+    /// Gives back what the endpoint keeps for the next message. For connections that have gone quiet.
+    void release_memory() {
+        if (!has_loose_ends() && !streaming_) endpoint_.release_memory();
+    }
+
+    [[nodiscard]] bool is_full() const noexcept { return queue_.size() >= high_; }
+    [[nodiscard]] bool is_low() const noexcept { return queue_.size() <= low_; }
+    /// Whether there is something that stow() would move.
+    [[nodiscard]] bool has_loose_ends() const noexcept { return found_.has_value() || has_input_; }
+
+private:
+    struct entry {
+        message content;
+        bool begins = true;
+        bool ends = true;
+    };
+
+    [[nodiscard]] static bool is_whole(const event& found) noexcept { return found.begins && found.ends; }
+
+    // ---- input ----
+
+    void deliver_parts(bool on) noexcept {
+        if (parts_ != on) endpoint_.deliver_parts(parts_ = on);
+    }
+
+    // Looks for a message, or a part, behind those in the queue.
+    template <class OnEvent>
+    bool find_input(OnEvent& on_event) {
+        while (has_input_) {
+            // Made in place: the copy of an assignment has to wait for the stores that it reads, half the time of it all.
+            ::new (static_cast<void*>(&found_)) std::optional<event>(endpoint_.next_event());
+            if (!found_) {
+                end_input();
+            } else if (found_->kind != event_kind::text && found_->kind != event_kind::binary) {
+                on_event(*found_);
+            } else if (found_->begins || streaming_ || partial_) {  // else nobody wants it any more
+                return true;
+            }
+        }
+        found_.reset();
+        return false;
+    }
+
+    void feed_block(bytearray block) {
+        if (found_) keep_found();  // the endpoint may move it
+        if (has_input_) {          // the endpoint copies both
+            release_block();
+            endpoint_.feed(block);
+            endpoint_.retain_input();
+            give_spare(std::move(block));
+            return;
+        }
+        drop_block();
+        block_ = std::move(block);
+        endpoint_.feed_in_place(mutable_bytes_view(block_.data(), block_.size()));
+        has_input_ = true;
+    }
+
+    void end_input() {
+        has_input_ = false;
+        drop_block();
+        if (std::exchange(endpoint_keeps_, false)) endpoint_.release_memory();
+    }
+
+    // The endpoint is to keep what it has not looked at in memory of its own.
+    void release_block() {
+        endpoint_.retain_input();
+        endpoint_keeps_ = true;
+        drop_block();
+    }
+
+    // Nobody refers to the block any more, except who looks at a message in it.
+    void drop_block() noexcept {
+        if (std::exchange(lent_in_block_, false)) {
+            lent_ = std::move(block_);
+        } else {
+            give_spare(std::move(block_));
+        }
+    }
+
+    [[nodiscard]] bool lies_in_block(bytes_view payload) const noexcept {
+        const std::less_equal<> not_after;
+        return !block_.empty() && not_after(block_.data(), payload.data()) &&
+               not_after(payload.data() + payload.size(), block_.data() + block_.size());
+    }
+
+    // ---- messages ----
+
+    message take_found() {
+        const event taken = *std::exchange(found_, std::nullopt);
+        const bool is_text = taken.kind == event_kind::text;
+        // A small one is copied also out of the endpoint's memory, which collects the next one then.
+        if (!lies_in_block(taken.payload) && taken.payload.size() > small_batch) {
+            return {is_text, endpoint_.take_payload(taken.payload)};
+        }
+        bytearray data;
+        if (taken.payload.size() > bytearray::inline_size) data = take_spare(taken.payload.size());
+        data.append(taken.payload);
+        return {is_text, std::move(data)};
+    }
+
+    // The oldest message or part.
+    message take_next() {
+        if (!queue_.empty()) {
+            entry oldest = queue_.pop();
+            streaming_ = !oldest.ends;
+            return std::move(oldest.content);
+        }
+        streaming_ = partial_ || !found_->ends;
+        if (partial_) return std::move(*std::exchange(partial_, nullptr));
+        return take_found();
+    }
+
+    void keep_found() {
+        const bool begins = found_->begins;
+        const bool ends = found_->ends;
+        message content = take_found();
+        if (partial_) {
+            partial_->data.append(content.data);
+            if (ends) queue_.push({std::move(*std::exchange(partial_, nullptr))});
+        } else if (begins && !ends) {
+            partial_ = std::make_unique<message>(std::move(content));
+        } else {
+            queue_.push({std::move(content), begins, ends});
+        }
+    }
+
+    static_assert(std::is_trivially_destructible_v<std::optional<event>>);
+    static constexpr std::size_t small_batch = 4096;
+    static inline thread_local bytearray receive_block;
+
+    endpoint& endpoint_;
+    bytearray block_;  // what the endpoint's input lies in
+    bytearray lent_;   // what the message lies in that is looked at, unless it is the block
+    std::optional<event> found_;
+    ring_buffer<entry> queue_;
+    std::unique_ptr<message> partial_;
+    std::size_t high_;
+    std::size_t low_;
+    bool has_input_ = false;       // the endpoint may have more
+    bool lent_in_block_ = false;   // somebody looks at a message in the block
+    bool endpoint_keeps_ = false;  // input in memory of its own
+    bool parts_ = false;           // the endpoint delivers parts
+    bool streaming_ = false;
+};
+
+}  // namespace aioxx::websocket::detail

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSL-1.0
+
+// Connecting, accepting and talking to a child process with a fault at each system call, and with a task cancelled at
+// each place where it can be. With TLS: tls_fault_plan_test.cpp.
+
+#include "integration/fault_scenes.hpp"
+
+#include <chrono>
+#include <iterator>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <aioxx/io/process_protocol.hpp>
+#include <aioxx/net/connect.hpp>
+#include <aioxx/net/listen.hpp>
+#include <aioxx/process/create.hpp>
+#include <aioxx/process/run_process.hpp>
+#include <aioxx/streams/open_connection.hpp>
+#include <aioxx/streams/start_server.hpp>
+
+#include "support/call_stand_ins.hpp"
+#include "support/catch.hpp"
+#include "support/temporary_directory.hpp"
+
+using namespace aioxx;
+using namespace faults;
+
+namespace {
+
+// ---- scenes ----
+
+// Asks, waits for the answer, and ends the connection. The server ends with the loop.
+coro<bool> ask(connection<witness> client) {
+    client.transport->write("question");
+    co_await client.protocol->until_received(8);
+    const bool answered = client.protocol->received == "question";
+    client.transport->close();
+    co_await client.protocol->until_lost();
+    co_return answered;
+}
+
+coro<bool> over_tcp(stage& on) {
+    server listening = co_await create_server(on.protocols(true), "127.0.0.1", 0);
+    connect_options options;
+    options.local_address = endpoint::from_ip("127.0.0.1", 0);
+    auto client = co_await create_connection(on.protocols(false), "127.0.0.1", listening.port(), options);
+    co_return co_await ask(std::move(client));
+}
+
+coro<bool> over_unix(stage& on) {
+    const support::temporary_directory folder;
+    server listening = co_await create_unix_server(on.protocols(true), folder.path("socket"));
+    auto client = co_await create_unix_connection(on.protocols(false), folder.path("socket"));
+    co_return co_await ask(std::move(client));
+}
+
+coro<bool> until_the_server_has_ended(stage& on) {
+    server listening = co_await create_server(on.protocols(true), "127.0.0.1", 0);
+    auto client = co_await create_connection(on.protocols(false), "127.0.0.1", listening.port());
+    client.transport->write("question");
+    co_await client.protocol->until_received(8);
+    const auto ended = co_await listening.shutdown(std::chrono::milliseconds(1));
+    co_await client.protocol->until_lost();
+    co_return client.protocol->received == "question" && ended.aborted == 1;
+}
+
+// The first address refuses: nobody listens there.
+coro<bool> over_one_of_several_addresses(stage& on) {
+    server listening = co_await create_server(on.protocols(true), "127.0.0.1", 0);
+    std::vector<endpoint> addresses;
+    addresses.push_back(endpoint::from_ip("127.0.0.2", listening.port()));
+    addresses.push_back(endpoint::from_ip("127.0.0.1", listening.port()));
+    unique_fd fd = co_await aioxx::detail::connect_any(std::move(addresses), "two addresses", {});
+    auto channel = std::make_unique<socket_channel>(get_running_loop(), std::move(fd));
+    auto client = co_await aioxx::detail::establish(std::move(channel), on.protocols(false)());
+    co_return co_await ask(std::move(client));
+}
+
+coro<> answer_line(stream_reader reader, stream_writer writer) {
+    const bytearray line = co_await reader.readline();
+    co_await writer.send(line);
+}
+
+coro<bool> over_streams(stage&) {
+    server listening = co_await start_server(answer_line, "127.0.0.1", 0);
+    stream client = co_await open_connection("127.0.0.1", listening.port());
+    co_await client.writer.send("question\n");
+    const bytearray answer = co_await client.reader.read();
+    client.writer.close();
+    co_await client.writer.wait_closed();
+    co_return answer == "question\n";
+}
+
+std::vector<std::string> cat() { return std::vector<std::string>(1, "/bin/cat"); }
+
+coro<bool> communicating(stage&) {
+    const process child = co_await create_subprocess_exec(cat());
+    const process_output output = co_await child.communicate("some input");
+    const int code = co_await child.wait();
+    co_return output.out == "some input" && code == 0;
+}
+
+coro<bool> running_a_program(stage&) {
+    run_options options;
+    options.input = "some input";
+    const run_result result = co_await run_process(cat(), options);
+    co_return result.output == "some input" && result.returncode == 0;
+}
+
+class child_witness final : public subprocess_protocol {
+public:
+    explicit child_witness(std::shared_ptr<life> told) : told_(std::move(told)) {}
+
+    std::string output;
+    event ended;
+
+    void connection_made(subprocess_transport&) override { ++told_->made; }
+    void connection_lost(std::exception_ptr) override {
+        ++told_->lost;
+        ended.set();
+    }
+    void pipe_data_received(int, bytes_view data) override {
+        if (told_->lost != 0) told_->called_late = true;
+        output += data.str();
+    }
+
+private:
+    std::shared_ptr<life> told_;
+};
+
+coro<bool> with_a_protocol_for_a_child(stage& on) {
+    const auto make = [&on] { return std::make_shared<child_witness>(on.new_life()); };
+    auto child = co_await subprocess_exec(make, cat());
+    const std::shared_ptr<transport> input = child.transport->get_pipe_transport(0);
+    input->write("some input");
+    input->close();
+    co_await child.protocol->ended.wait();
+    co_return child.protocol->output == "some input";
+}
+
+const named_scene scenes[] = {
+    {"over TCP", over_tcp},
+    {"over a Unix socket", over_unix},
+    {"over one of several addresses", over_one_of_several_addresses},
+    {"over streams", over_streams},
+    {"communicating with a child", communicating},
+    {"running a program", running_a_program},
+    {"with a protocol for a child", with_a_protocol_for_a_child},
+    {"until the server has ended", until_the_server_has_ended},
+};
+
+}  // namespace
+
+TEST_CASE("connections and children survive that the other end goes at any system call", "[integration]") {
+    check_calls(harm::broken, scenes);
+}
+
+TEST_CASE("connections and children survive that memory and descriptors run out at any system call", "[integration]") {
+    check_calls(harm::exhausted, scenes);
+}
+
+TEST_CASE("a signal during any system call changes nothing", "[integration]") { check_calls(harm::interrupted, scenes); }
+
+TEST_CASE("a transfer of one byte at any place changes nothing", "[integration]") { check_calls(harm::cut_short, scenes); }
+
+TEST_CASE("connections and children survive a cancellation before the start of any task", "[integration]") {
+    check_tasks(fault::cancel_before_start, scenes);
+}
+
+TEST_CASE("connections and children survive a cancellation at any suspension", "[integration]") {
+    check_tasks(fault::cancel_at_suspension, scenes);
+}
+
+TEST_CASE("connections and children survive a cancellation between any wake-up and its resumption", "[integration]") {
+    check_tasks(fault::cancel_after_wake_up, scenes);
+}
+
+TEST_CASE("connections and children survive that any allocation of a frame fails", "[integration]") {
+    // Not the last: the end of a server cannot fail, and takes memory.
+    check_tasks(fault::failed_allocation, std::span(scenes).first(std::size(scenes) - 1));
+}

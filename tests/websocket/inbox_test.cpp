@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: BSL-1.0
+
+#include <aioxx/websocket/inbox.hpp>
+
+#include <cstddef>
+#include <cstring>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "websocket/proto/wire.hpp"
+
+using namespace aioxx;
+using websocket::endpoint_options;
+using websocket::event_kind;
+using websocket::message;
+using websocket::message_view;
+using websocket::opcode;
+using websocket::role;
+using websocket::detail::inbox;
+using websocket::detail::wanted;
+
+namespace {
+
+// The inbox of a server, what it was told, and what else happened.
+struct mailbox {
+    explicit mailbox(std::size_t high = 0, std::size_t low = 0) : box(endpoint, high, low) {}
+
+    // As a transport does it, in pieces as large as what is lent.
+    void receive(std::string_view bytes) {
+        while (!bytes.empty()) {
+            const mutable_bytes_view lent = inbox::lend();
+            const std::size_t count = std::min(lent.size(), bytes.size());
+            std::memcpy(lent.data(), bytes.data(), count);
+            box.received(count);
+            bytes.remove_prefix(count);
+        }
+    }
+    void send(opcode code, std::string_view payload, bool fin = true) {
+        receive(wire::frame(role::client, code, payload, fin));
+    }
+    auto note() {
+        return [this](const websocket::event& found) {
+            if (found.kind == event_kind::ping) pings += found.payload.str();
+        };
+    }
+    bool find(wanted what = wanted::message) { return box.find(what, note()); }
+    void stow(bool drop_rest = false) { box.stow(drop_rest, note()); }
+    std::string take() {
+        if (!find()) return "nothing";
+        return std::string(box.take().str());
+    }
+    std::string part() {
+        if (!find(wanted::part)) return "nothing";
+        return std::string(box.look().str());
+    }
+
+    websocket::endpoint endpoint{role::server};
+    inbox box;
+    std::string pings;
+};
+
+std::string numbered(int number, std::size_t size) {
+    return std::to_string(number) + std::string(size, static_cast<char>('a' + number % 26));
+}
+
+}  // namespace
+
+TEST_CASE("messages come out in order, however they were found, cut and put away", "[websocket]") {
+    std::mt19937 random(7);
+    for (int round = 0; round < 200; ++round) {
+        CAPTURE(round);
+        std::string bytes;
+        std::vector<std::string> sent;
+        const std::size_t largest = round % 3 == 0 ? 60'000 : 600;
+        for (int i = 0; i < 20; ++i) {
+            const std::string text = numbered(i, random() % largest);
+            sent.push_back(text);
+            const std::size_t cut = random() % 2 == 0 ? text.size() : random() % text.size();
+            if (cut == text.size()) {
+                bytes += wire::frame(role::client, opcode::binary, text);
+            } else {
+                bytes += wire::frame(role::client, opcode::binary, text.substr(0, cut), false);
+                bytes += wire::frame(role::client, opcode::ping, "p");
+                bytes += wire::frame(role::client, opcode::continuation, text.substr(cut));
+            }
+        }
+        mailbox with(5, 2);
+        std::vector<std::string> got;
+        std::string_view rest = bytes;
+        while (!rest.empty() || with.box.has_loose_ends() || with.find()) {
+            switch (random() % 5) {
+                case 0:
+                case 1: {
+                    if (with.box.is_full()) break;  // the transport is paused
+                    const std::size_t count = std::min<std::size_t>(rest.size(), 1 + random() % (2 * largest));
+                    if (count != 0) with.receive(rest.substr(0, count));
+                    rest.remove_prefix(count);
+                    break;
+                }
+                case 2: with.stow(); break;
+                case 3:
+                    if (with.find()) got.push_back(std::string(with.box.take().str()));
+                    break;
+                default:
+                    if (with.find()) {
+                        const message_view shown = with.box.look();
+                        const std::string before(shown.str());
+                        if (!with.box.is_full() && !rest.empty()) {
+                            with.receive(rest.substr(0, 1));
+                            rest.remove_prefix(1);
+                        }
+                        with.stow();
+                        if (shown.str() != before) FAIL("a message has changed that somebody looked at");
+                        got.push_back(before);
+                        with.box.take_back();
+                    }
+            }
+        }
+        CHECK(got == sent);
+    }
+}
+
+TEST_CASE("a message is looked at where it was received", "[websocket]") {
+    mailbox with;
+    const std::string large(20'000, 'l');
+    const mutable_bytes_view lent = inbox::lend();
+    with.send(opcode::binary, large);
+    REQUIRE(with.find());
+    const message_view shown = with.box.look();
+    CHECK(shown.data == bytes_view(large));
+    CHECK((shown.data.data() >= lent.data() && shown.data.data() < lent.data() + lent.size()));
+    // Nobody else receives into that memory until it is given back.
+    CHECK(inbox::lend().data() != lent.data());
+    with.stow();
+    with.box.take_back();
+}
+
+TEST_CASE("what was looked at stays until it is taken back, whatever arrives", "[websocket]") {
+    mailbox with;
+    with.send(opcode::text, "first");
+    REQUIRE(with.find());
+    const message_view shown = with.box.look();
+    for (int i = 0; i < 100; ++i) {
+        with.send(opcode::text, numbered(i, 5000));
+        if (i % 3 == 0) with.stow();
+    }
+    CHECK(shown.str() == "first");
+    for (int i = 0; i < 100; ++i) CHECK(with.take() == numbered(i, 5000));
+    CHECK(with.take() == "nothing");
+}
+
+TEST_CASE("a message that was found stays what it is while more arrives", "[websocket]") {
+    for (const std::size_t size : {3U, 300U, 6'000U}) {
+        for (const bool in_pieces : {false, true}) {
+            CAPTURE(size, in_pieces);
+            mailbox with;
+            const std::string first(size, 'f');
+            if (in_pieces) {
+                with.send(opcode::binary, first.substr(0, 1), false);
+                with.send(opcode::continuation, first.substr(1));
+            } else {
+                with.send(opcode::binary, first);
+            }
+            REQUIRE(with.find());
+            for (int i = 0; i < 10; ++i) with.send(opcode::binary, numbered(i, size));
+            CHECK(with.take() == first);
+            for (int i = 0; i < 10; ++i) CHECK(with.take() == numbered(i, size));
+        }
+    }
+}
+
+TEST_CASE("the queue is full at the high mark, and low at the low one", "[websocket]") {
+    mailbox with(3, 1);
+    for (int i = 0; i < 6; ++i) with.send(opcode::text, std::to_string(i));
+    CHECK(!with.box.is_full());  // nothing has been looked at
+    with.stow();
+    CHECK(with.box.is_full());
+    CHECK(with.box.has_loose_ends());
+    with.stow();
+    CHECK(with.take() == "0");
+    CHECK((!with.box.is_full() && !with.box.is_low()));
+    CHECK(with.take() == "1");
+    CHECK(with.box.is_low());
+    with.stow();
+    CHECK(with.box.is_full());
+    for (int i = 2; i < 6; ++i) CHECK(with.take() == std::to_string(i));
+    CHECK(with.take() == "nothing");
+}
+
+TEST_CASE("without a high mark it is never full", "[websocket]") {
+    mailbox with(0, 0);
+    for (int i = 0; i < 10'000; ++i) with.send(opcode::text, "x");
+    with.stow();
+    CHECK(!with.box.is_full());
+    CHECK(!with.box.has_loose_ends());
+}
+
+TEST_CASE("the rest is dropped when that is asked for, and control frames come through", "[websocket]") {
+    mailbox with(2, 1);
+    for (int i = 0; i < 5; ++i) with.send(opcode::text, std::to_string(i));
+    with.send(opcode::ping, "behind");
+    with.stow();
+    CHECK(with.pings.empty());
+    with.stow(true);
+    CHECK(with.pings == "behind");
+    CHECK(with.take() == "0");
+    CHECK(with.take() == "1");
+    CHECK(with.take() == "nothing");
+}
+
+TEST_CASE("at the end everything goes into the queue, also beyond its limit", "[websocket]") {
+    mailbox with(2, 1);
+    for (int i = 0; i < 5; ++i) with.send(opcode::text, std::to_string(i));
+    with.stow();
+    with.box.feed_eof();
+    with.box.stow_all(with.note());
+    CHECK(with.endpoint.fault());
+    for (int i = 0; i < 5; ++i) CHECK(with.take() == std::to_string(i));
+    CHECK(with.take() == "nothing");
+}
+
+TEST_CASE("a message can be looked at before it is taken", "[websocket]") {
+    mailbox with;
+    with.send(opcode::text, "now");
+    REQUIRE(with.find());
+    CHECK((with.box.peek().is_text && with.box.peek().str() == "now"));
+    with.stow();
+    CHECK(with.box.peek().str() == "now");
+    CHECK(with.take() == "now");
+}
+
+TEST_CASE("a large message comes in the parts in which it arrives", "[websocket]") {
+    mailbox with;
+    const std::string frame = wire::frame(role::client, opcode::text, std::string(100'000, 'x'));
+    with.send(opcode::text, "before");
+    CHECK(with.part() == "before");
+    CHECK(!with.box.is_streaming());
+    std::string joined;
+    for (std::size_t at = 0; at < frame.size(); at += 10'000) {
+        with.receive(std::string_view(frame).substr(at, 10'000));
+        const std::string part = with.part();
+        CHECK((!part.empty() && part.size() <= 10'000));
+        joined += part;
+        CHECK(with.box.is_streaming() == (joined.size() != 100'000));
+    }
+    CHECK(joined == std::string(100'000, 'x'));
+    with.send(opcode::text, "after");
+    CHECK(with.part() == "after");
+}
+
+TEST_CASE("parts that nobody asks for are collected, and nothing is lost", "[websocket]") {
+    mailbox with;
+    const std::string payload(50'000, 'x');
+    const std::string frame = wire::frame(role::client, opcode::text, payload) +
+                              wire::frame(role::client, opcode::text, "next");
+    std::string joined;
+    for (std::size_t at = 0; at < frame.size(); at += 1'000) {
+        with.receive(std::string_view(frame).substr(at, 1'000));
+        if (at % 10'000 == 0) joined += with.part();
+        with.stow();
+    }
+    while (joined.size() < payload.size()) joined += with.part();
+    CHECK(joined == payload);
+    CHECK(with.take() == "next");
+}
+
+TEST_CASE("a part that was found and not taken is the beginning of a message again", "[websocket]") {
+    for (const bool put_away : {false, true}) {
+        mailbox with;
+        const std::string frame = wire::frame(role::client, opcode::text, std::string(10'000, 'y'));
+        with.receive(std::string_view(frame).substr(0, 6'000));
+        REQUIRE(with.find(wanted::part));
+        if (put_away) with.stow();
+        CHECK(with.take() == "nothing");
+        with.receive(std::string_view(frame).substr(6'000));
+        CHECK(with.take() == std::string(10'000, 'y'));
+    }
+}
+
+TEST_CASE("a part that was put away is given to the next who wants parts", "[websocket]") {
+    mailbox with;
+    const std::string frame = wire::frame(role::client, opcode::text, std::string(10'000, 'y'));
+    with.receive(std::string_view(frame).substr(0, 6'000));
+    REQUIRE(with.find(wanted::part));
+    with.stow();
+    std::string joined = with.part();
+    CHECK(!joined.empty());
+    with.receive(std::string_view(frame).substr(6'000));
+    joined += with.part();
+    CHECK(joined == std::string(10'000, 'y'));
+    CHECK(!with.box.is_streaming());
+}
+
+TEST_CASE("the rest of a message that nobody wants any more is dropped", "[websocket]") {
+    for (const int when : {0, 1, 2}) {
+        CAPTURE(when);
+        mailbox with;
+        const std::string frame = wire::frame(role::client, opcode::text, std::string(30'000, 'z')) +
+                                  wire::frame(role::client, opcode::text, "next");
+        with.receive(std::string_view(frame).substr(0, 10'000));
+        CHECK(with.part().size() > 9'000);
+        if (when == 0) with.box.end_stream();
+        with.receive(std::string_view(frame).substr(10'000, 10'000));
+        if (when == 1) with.find(wanted::part);
+        if (when == 2) with.stow();
+        if (when != 0) with.box.end_stream();
+        with.receive(std::string_view(frame).substr(20'000));
+        CHECK(with.take() == "next");
+    }
+}
