@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// tests/bench/tls.cpp: what TLS costs over a TCP connection on the loopback, each end a process on a CPU of its own: 64 KiB
+// tests/bench/tls.cpp: what TLS costs over TCP on the loopback, each end a process on a CPU of its own: 64 KiB
 // at a time in one direction and in both, 100 bytes back and forth, handshakes, and the memory of a connection that is
 // idle. TLS 1.3 with the same contexts and cipher for all. The ratio is to `raw`, a loop of SSL_read and SSL_write
 // that blocks.

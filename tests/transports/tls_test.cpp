@@ -120,7 +120,7 @@ void check_laws(std::size_t capacity, int layers) {
     }
 }
 
-// Bytes of the heap that are in use, or 0 where a sanitizer has put its own in place.
+// Bytes of the heap that are in use; always the same where a sanitizer has put its own in place.
 std::size_t heap_in_use() { return ::mallinfo2().uordblks; }
 
 }  // namespace

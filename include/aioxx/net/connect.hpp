@@ -133,7 +133,7 @@ inline coro<unique_fd> connect_one(endpoint address, connect_options options) {
         }
         int code = 0;
         socklen_t size = sizeof code;
-        ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &code, &size);
+        if (::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &code, &size) != 0) code = errno;
         if (code != 0) throw_system_error(code, "cannot connect to " + to_string(address));
     }
     co_return fd;

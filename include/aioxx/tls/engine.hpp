@@ -113,7 +113,9 @@ public:
         ::SSL_set_bio(ssl_.get(), bio, bio);  // owned by it, once
         SSL_set_mode(ssl_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                      SSL_MODE_RELEASE_BUFFERS);
-        ::SSL_set_read_ahead(ssl_.get(), 1);  // as many records as there are with one pull
+        // Two full records with one pull, or many small ones. OpenSSL has the buffer only while a record is incomplete.
+        ::SSL_set_read_ahead(ssl_.get(), 1);
+        ::SSL_set_default_read_buffer_len(ssl_.get(), 32 * 1024);
         if (settings_.which() == role::client) {
             ::SSL_set_connect_state(ssl_.get());
             if (!host_.empty()) expect_host(checks_host(settings_));
