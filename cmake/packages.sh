@@ -61,13 +61,20 @@ need_peers() {
     need_command strace strace
     need_command ps procps
     need_file python3 /usr/bin/python3
+    need_command curl curl
     /usr/bin/python3 -c 'import websockets' 2>/dev/null || need_package python3-websockets
+    /usr/bin/python3 -c 'import websocket' 2>/dev/null || need_package python3-websocket
     need_command node nodejs
     has_node_ws || need_package node-ws
 }
 
 need_clang() {
     need_command clang++-19 clang-19
+}
+
+# Large, so that only CI asks for it: without one the tests of pages say that they were left out.
+need_browser() {
+    command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || need_command chromium chromium
 }
 
 # Programs for words of 32 bits beside those of this machine.

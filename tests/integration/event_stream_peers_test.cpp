@@ -130,23 +130,10 @@ coro<> serve_curl_that_goes() {
 }
 
 coro<> serve_browser(std::string browser) {
-    const support::temporary_directory profile;
     auto report = create_future<std::string>();
     websocket::event_server serving = co_await serve_count(report);
-    std::vector<std::string> command = {browser, "--headless", "--no-sandbox", "--disable-gpu",
-                                        "--user-data-dir=" + profile.path("profile")};
-    command.push_back(address_of(serving, "/"));
-    process_options options;
-    options.out = stdio::devnull();
-    options.err = stdio::devnull();
-    process started = co_await create_subprocess_exec(std::move(command), std::move(options));
-    std::string told = "nothing";
-    try {
-        told = co_await wait_for(report, 30s);
-    } catch (const timeout_error&) {
-    }
-    started.kill();
-    co_await started.wait();
+    std::string address = address_of(serving, "/");
+    const std::string told = co_await peers::visit(std::move(browser), std::move(address), report);
     std::string expected;
     for (int number = 1; number != 8; ++number) {
         expected += (number == 1 ? "" : "%3B") + std::to_string(number) + "%3Anumber%20" +
@@ -194,13 +181,6 @@ coro<> use_server(std::string script, std::vector<std::string> targets) {
     co_await peer.started.wait();
 }
 
-std::string find_browser() {
-    for (const char* name : {"chromium", "chromium-browser", "google-chrome", "chrome-headless-shell"}) {
-        if (peers::succeeds({name, "--version"})) return name;
-    }
-    return {};
-}
-
 std::vector<std::string> node_with_event_source() { return {"node", "--experimental-eventsource"}; }
 
 bool has_node_event_source() {
@@ -228,7 +208,7 @@ TEST_CASE("node's EventSource follows our events", "[integration]") {
 }
 
 TEST_CASE("a browser's EventSource follows our events", "[integration]") {
-    const std::string browser = find_browser();
+    const std::string browser = peers::find_browser();
     peers::run_with(!browser.empty(), "there is no Chromium: not tested", serve_browser(browser));
 }
 

@@ -72,6 +72,12 @@ name    \|\+0042\|ff
 need 4 more
 11 bytes in lines
 """,
+    "websocket_events": r"""1: number 1
+2: number 2
+3: number 3
+4: number 4
+5: number 5
+""",
     "test_a_protocol": r"""both tests passed
 """,
 }

@@ -5,6 +5,7 @@
 // A server among them prints "PORT n" when it is ready and ends when its input ends; a client takes the port as its
 // argument and exits with 0 when everything was right.
 
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <stdexcept>
@@ -17,6 +18,7 @@
 #include <aioxx/tasks/wait_for.hpp>
 
 #include "support/catch.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace peers {
 
@@ -91,6 +93,34 @@ inline aioxx::coro<running_server> start(std::vector<std::string> command, std::
     }
     const std::string number = said.substr(at + before_port.size());
     co_return running_server{started, static_cast<std::uint16_t>(std::stoi(number))};
+}
+
+/// The name of a browser, or nothing.
+inline std::string find_browser() {
+    for (const char* name : {"chromium", "chromium-browser", "google-chrome", "chrome-headless-shell"}) {
+        if (succeeds({name, "--version"})) return name;
+    }
+    return {};
+}
+
+/// Opens a page in a browser. Returns: what the page has reported, "nothing" when it has not.
+inline aioxx::coro<std::string> visit(std::string browser, std::string address, aioxx::future<std::string> report) {
+    const support::temporary_directory profile;
+    std::vector<std::string> command{browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                                     "--ignore-certificate-errors", "--user-data-dir=" + profile.path("profile")};
+    command.push_back(std::move(address));
+    aioxx::process_options options;
+    options.out = aioxx::stdio::devnull();
+    options.err = aioxx::stdio::devnull();
+    aioxx::process started = co_await aioxx::create_subprocess_exec(std::move(command), std::move(options));
+    std::string told = "nothing";
+    try {
+        told = co_await aioxx::wait_for(report, std::chrono::seconds(40));
+    } catch (const aioxx::timeout_error&) {
+    }
+    started.kill();
+    co_await started.wait();
+    co_return told;
 }
 
 }  // namespace peers

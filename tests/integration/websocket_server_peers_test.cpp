@@ -198,32 +198,12 @@ coro<> serve_wsdump(bool secure) {
 
 coro<> serve_browser(std::string browser, bool secure) {
     const expected_reports only;
-    const support::temporary_directory profile;
     auto report = create_future<std::string>();
     websocket::server listening = co_await start(secure, report);
-    std::vector<std::string> command{browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                                     "--ignore-certificate-errors", "--user-data-dir=" + profile.path("profile")};
-    command.push_back(address_of(listening, secure, "http") + "/");
-    process_options options;
-    options.out = stdio::devnull();
-    options.err = stdio::devnull();
-    process started = co_await create_subprocess_exec(std::move(command), std::move(options));
-    std::string told = "nothing";
-    try {
-        told = co_await wait_for(report, 40s);
-    } catch (const timeout_error&) {
-    }
-    started.kill();
-    co_await started.wait();
+    std::string address = address_of(listening, secure, "http") + "/";
+    const std::string told = co_await peers::visit(std::move(browser), std::move(address), report);
     CHECK(told == "all right");
     co_await listening.shutdown(5s);
-}
-
-std::string find_browser() {
-    for (const char* name : {"chromium", "chromium-browser", "google-chrome", "chrome-headless-shell"}) {
-        if (peers::succeeds({name, "--version"})) return name;
-    }
-    return {};
 }
 
 bool has_wsdump() { return peers::succeeds({AIOXX_PYTHON, "-c", "import websocket._wsdump"}); }
@@ -256,7 +236,7 @@ TEST_CASE("wsdump of Python's websocket-client is served", "[integration]") {
 }
 
 TEST_CASE("a browser's page, served on the same port, finds everything that our server offers", "[integration]") {
-    const std::string browser = find_browser();
+    const std::string browser = peers::find_browser();
     for (const bool secure : {false, true}) {
         peers::run_with(!browser.empty(), "there is no Chromium: not tested", serve_browser(browser, secure));
     }

@@ -81,8 +81,6 @@ NO_TEST: Dict[str, str] = {
     "tasks/children.hpp": "the mechanism below gather and wait, covered by their tests",
     "testing/check_datagram.hpp": "is a test itself: tests/conformance runs it over every implementation",
     "testing/check_transport.hpp": "is a test itself: tests/conformance runs it over every transport",
-    "tls/certificate.hpp": "covered by the test of tls/engine",
-    "tls/error.hpp": "covered by the test of tls/engine",
     "transports/stream_channel.hpp": CONTRACT,
 }
 

@@ -100,12 +100,9 @@ public:
     void close() noexcept {
         if (std::exchange(closed_, true)) return;
         for (const socket_file& file : files_) file.remove();
-        if (std::exchange(serving_, false)) {
-            for (auto& socket : sockets_) socket->close();
-            // Not destroyed at once: the call may come from within one of them, through the protocol factory.
-            loop_.call_soon([owned = std::move(sockets_)] {});
-        }
-        sockets_.clear();
+        serving_ = false;
+        // Not destroyed: the call may come from within one of them, through the protocol factory.
+        for (auto& socket : sockets_) socket->close();
         check_ended();
     }
 
@@ -121,6 +118,7 @@ public:
 
     [[nodiscard]] std::vector<endpoint> addresses() const {
         std::vector<endpoint> bound;
+        if (closed_) return bound;
         for (const auto& socket : sockets_) bound.push_back(socket->local());
         return bound;
     }
@@ -141,8 +139,8 @@ private:
             std::unique_ptr<stream_channel> channel = std::make_unique<socket_channel>(loop_, std::move(fd), peer);
             if (layer_) channel = layer_(std::move(channel));
             auto made = std::make_shared<stream_transport>(loop_, std::move(channel), std::move(served));
-            made->set_owner({held, static_cast<transport_owner*>(this)});
             made->start();
+            made->set_owner({held, static_cast<transport_owner*>(this)});
             connections_.push_back(*made);
             ++count_;
         } catch (const std::exception&) {

@@ -20,6 +20,7 @@
 
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/unique_fd.hpp>
+#include <aioxx/transports/fd_channel.hpp>
 
 namespace aioxx {
 
@@ -92,10 +93,6 @@ inline unique_fd duplicate_above(int fd, int lowest) {
     unique_fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, lowest));
     if (!copy) throw_system_error(errno, "cannot pass descriptor " + std::to_string(fd) + " to a child process");
     return copy;
-}
-
-inline void set_nonblocking(const unique_fd& fd) {
-    ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
 }
 
 // The descriptors of a child to be. Those it is given are above all its numbers, so that none is overwritten before it
@@ -173,7 +170,7 @@ private:
         if (!child_reads && size != 0) ::fcntl(ends[0], F_SETPIPE_SZ, static_cast<int>(size));  // as far as allowed
         unique_fd& ours = parent_[static_cast<std::size_t>(number)];
         ours = moved_above(std::move(child_reads ? write_end : read_end), 3);
-        set_nonblocking(ours);
+        make_non_blocking(ours.get());
         give(moved_above(std::move(child_reads ? read_end : write_end), lowest_), number);
     }
 
@@ -191,7 +188,7 @@ private:
             ::ptsname_r(our_side_.get(), name, sizeof name) != 0) {
             throw_system_error(errno, "cannot make a terminal for a child process");
         }
-        set_nonblocking(our_side_);
+        make_non_blocking(our_side_.get());
         terminal_ = unique_fd(::open(name, O_RDWR | O_NOCTTY | O_CLOEXEC));
         if (!terminal_) throw_system_error(errno, std::string("cannot open the terminal ") + name);
         set_terminal_size(terminal_.get(), size);

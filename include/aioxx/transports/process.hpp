@@ -60,15 +60,17 @@ public:
         scope_exit failed([this] {
             closing_ = true;
             detail::kill_all_of(*child_);
+            for (const auto& pipe : pipes_) {
+                if (pipe) pipe->abort();
+            }
         });
         child_->start([held = shared_from_this()] { held->on_exit(); });
         for (int fd = 0; fd < 3; ++fd) make_pipe(fd);
-        failed.release();
         for (const auto& pipe : pipes_) {
             if (!pipe) continue;
-            ++open_pipes_;
-            pipe->set_owner({shared_from_this(), static_cast<transport_owner*>(this)});
             pipe->start();
+            pipe->set_owner({shared_from_this(), static_cast<transport_owner*>(this)});
+            ++open_pipes_;
         }
         // After the pipes have started, in the same batch: nothing can arrive on them before.
         loop_.call_soon([this, held = shared_from_this(), called = std::move(connected)]() mutable {
@@ -78,6 +80,7 @@ public:
             if (early_exit) loop_.guarded([this] { served()->process_exited(); }, "exception in process_exited");
             if (called) called();
         });
+        failed.release();
     }
 
     [[nodiscard]] int get_pid() const noexcept override { return child_->pid(); }

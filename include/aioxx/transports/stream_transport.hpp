@@ -82,10 +82,10 @@ public:
     ///
     /// Parameters: `connected` is given null, or the reason why there is no connection.
     void start(function<void(std::exception_ptr)> connected = {}) {
-        self_ = shared_from_this();
-        loop_.attach(static_cast<loop_resource&>(*this));
         if (connected) occasional().opened = std::move(connected);
         start_opening();
+        self_ = shared_from_this();
+        loop_.attach(static_cast<loop_resource&>(*this));
     }
 
     /// Puts a layer between the transport and its channel, when all that was written before has been sent. Reading stops
@@ -105,7 +105,7 @@ public:
         occasional().sent.push_back(std::move(callback));
     }
 
-    /// Sets whom to tell of the end. Before start().
+    /// Sets whom to tell of the end. Before connection_made.
     void set_owner(std::shared_ptr<transport_owner> owner) noexcept { owner_ = std::move(owner); }
 
     /// Whether send_file works, or has to be replaced by reading the file and writing.
@@ -331,7 +331,7 @@ inline void stream_transport::set_protocol(std::shared_ptr<base_protocol> served
 inline void stream_transport::start_opening() {
     opening_ = true;
     write_armed_ = true;  // nothing is sent before
-    loop_.call_soon([this, held = self_] { open_channel(); });
+    loop_.call_soon([this, held = shared_from_this()] { open_channel(); });
 }
 
 inline void stream_transport::insert_layer(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// integration/fault_scenes.hpp: plays a scene on real sockets and processes again and again, each time with
+// faults/fault_scenes.hpp: plays a scene on real sockets and processes again and again, each time with
 // another of its system calls failing, or with a task cancelled at another place, until it comes through. After each
 // time nothing is left: no descriptor, no child, no frame; each protocol was told once of its beginning and once of its
 // end; and it took no longer than it may.

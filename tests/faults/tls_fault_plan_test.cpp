@@ -4,7 +4,7 @@
 // each place where it can be. Not with failing allocations: the operations of a channel are noexcept.
 // The calls are stood in for in fault_plan_test.cpp, which is in the same program.
 
-#include "integration/fault_scenes.hpp"
+#include "faults/fault_scenes.hpp"
 
 #include <chrono>
 #include <string>
@@ -91,30 +91,30 @@ const named_scene scenes[] = {
 
 }  // namespace
 
-TEST_CASE("secure connections survive that the other end goes at any system call", "[integration]") {
+TEST_CASE("secure connections survive that the other end goes at any system call", "[faults]") {
     check_calls(harm::broken, scenes);
 }
 
-TEST_CASE("secure connections survive that memory and descriptors run out at any system call", "[integration]") {
+TEST_CASE("secure connections survive that memory and descriptors run out at any system call", "[faults]") {
     check_calls(harm::exhausted, scenes);
 }
 
-TEST_CASE("a signal during any system call changes nothing for TLS", "[integration]") {
+TEST_CASE("a signal during any system call changes nothing for TLS", "[faults]") {
     check_calls(harm::interrupted, scenes);
 }
 
-TEST_CASE("a transfer of one byte at any place changes nothing for TLS", "[integration]") {
+TEST_CASE("a transfer of one byte at any place changes nothing for TLS", "[faults]") {
     check_calls(harm::cut_short, scenes);
 }
 
-TEST_CASE("secure connections survive a cancellation before the start of any task", "[integration]") {
+TEST_CASE("secure connections survive a cancellation before the start of any task", "[faults]") {
     check_tasks(fault::cancel_before_start, scenes);
 }
 
-TEST_CASE("secure connections survive a cancellation at any suspension", "[integration]") {
+TEST_CASE("secure connections survive a cancellation at any suspension", "[faults]") {
     check_tasks(fault::cancel_at_suspension, scenes);
 }
 
-TEST_CASE("secure connections survive a cancellation between any wake-up and its resumption", "[integration]") {
+TEST_CASE("secure connections survive a cancellation between any wake-up and its resumption", "[faults]") {
     check_tasks(fault::cancel_after_wake_up, scenes);
 }

@@ -3,7 +3,7 @@
 // Connecting, accepting and talking to a child process with a fault at each system call, and with a task cancelled at
 // each place where it can be. With TLS: tls_fault_plan_test.cpp.
 
-#include "integration/fault_scenes.hpp"
+#include "faults/fault_scenes.hpp"
 
 #include <chrono>
 #include <iterator>
@@ -154,31 +154,31 @@ const named_scene scenes[] = {
 
 }  // namespace
 
-TEST_CASE("connections and children survive that the other end goes at any system call", "[integration]") {
+TEST_CASE("connections and children survive that the other end goes at any system call", "[faults]") {
     check_calls(harm::broken, scenes);
 }
 
-TEST_CASE("connections and children survive that memory and descriptors run out at any system call", "[integration]") {
+TEST_CASE("connections and children survive that memory and descriptors run out at any system call", "[faults]") {
     check_calls(harm::exhausted, scenes);
 }
 
-TEST_CASE("a signal during any system call changes nothing", "[integration]") { check_calls(harm::interrupted, scenes); }
+TEST_CASE("a signal during any system call changes nothing", "[faults]") { check_calls(harm::interrupted, scenes); }
 
-TEST_CASE("a transfer of one byte at any place changes nothing", "[integration]") { check_calls(harm::cut_short, scenes); }
+TEST_CASE("a transfer of one byte at any place changes nothing", "[faults]") { check_calls(harm::cut_short, scenes); }
 
-TEST_CASE("connections and children survive a cancellation before the start of any task", "[integration]") {
+TEST_CASE("connections and children survive a cancellation before the start of any task", "[faults]") {
     check_tasks(fault::cancel_before_start, scenes);
 }
 
-TEST_CASE("connections and children survive a cancellation at any suspension", "[integration]") {
+TEST_CASE("connections and children survive a cancellation at any suspension", "[faults]") {
     check_tasks(fault::cancel_at_suspension, scenes);
 }
 
-TEST_CASE("connections and children survive a cancellation between any wake-up and its resumption", "[integration]") {
+TEST_CASE("connections and children survive a cancellation between any wake-up and its resumption", "[faults]") {
     check_tasks(fault::cancel_after_wake_up, scenes);
 }
 
-TEST_CASE("connections and children survive that any allocation of a frame fails", "[integration]") {
+TEST_CASE("connections and children survive that any allocation of a frame fails", "[faults]") {
     // Not the last: the end of a server cannot fail, and takes memory.
     check_tasks(fault::failed_allocation, std::span(scenes).first(std::size(scenes) - 1));
 }
