@@ -28,7 +28,10 @@ aioxx::coro<> count(websocket::event_request request, websocket::event_sink sink
     int number = std::atoi(request.last_event_id.c_str());
     for (int i = 0; i != 3; ++i) {
         ++number;
-        co_await sink.send({"number " + std::to_string(number), "message", std::to_string(number)});
+        websocket::server_sent_event event;
+        event.data = "number " + std::to_string(number);
+        event.id = std::to_string(number);
+        co_await sink.send(event);
         co_await aioxx::sleep(100ms);
     }
 }
