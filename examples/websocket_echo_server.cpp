@@ -13,13 +13,7 @@
 #include <aioxx/websocket.hpp>
 
 aioxx::coro<> echo(aioxx::websocket::connection connection) {
-    while (auto message = co_await connection.next()) {
-        if (message->is_text) {
-            co_await connection.send_text(message->str());
-        } else {
-            co_await connection.send_binary(message->data);
-        }
-    }
+    while (auto message = co_await connection.next()) co_await connection.send(*message);
 }
 
 aioxx::coro<> run_server(std::string host, std::uint16_t port) {
