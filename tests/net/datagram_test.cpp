@@ -134,6 +134,22 @@ TEST_CASE("with broadcast the remote address is the usual receiver only", "[net]
     }());
 }
 
+TEST_CASE("a broadcast reaches everybody who listens on its port", "[net][BE047]") {
+    run_bounded([]() -> coro<> {
+        const datagram_options listening = on(endpoint::from_ip("0.0.0.0", 0));
+        auto receiver = co_await create_datagram_endpoint(observers(), listening);
+        const auto port = receiver.transport->get_extra_info(extra_info::sockname)->port();
+        datagram_options options = towards(endpoint::from_ip("127.255.255.255", port));  // of the loopback's network
+        options.allow_broadcast = true;
+        auto sender = co_await create_datagram_endpoint(observers(), options);
+        sender.transport->sendto("to everybody");
+        co_await receiver.protocol->until_received(1);
+        CHECK(receiver.protocol->received.front() == "to everybody");
+        co_await end(sender);
+        co_await end(receiver);
+    }());
+}
+
 TEST_CASE("a socket of the caller's is served as it is", "[net][BE050][EV020]") {
     run_bounded([]() -> coro<> {
         unique_fd own(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
