@@ -215,7 +215,7 @@ inline void check_inflate(std::string_view input) {
     if (window_bits == 15 || cut_result != inflater::result::invalid) {
         require(cut_result == result && cut == whole, "the result depends on how the input is cut");
     } else {  // references beyond a smaller window, which zlib notices when it has to look into the window
-        require(whole.startswith(cut), "the data depend on how the input is cut");
+        require(whole.startswith(cut) || cut.startswith(whole), "the data depend on how the input is cut");
     }
 
     const inflated_at_once zlib{std::string(input), window_bits};
