@@ -51,17 +51,24 @@ coro<> handle_stream(std::shared_ptr<Handler> handler, stream connection) {
     writer.close();
 }
 
-// A factory of stream protocols, each of which starts the handler as a task.
-template <class Handler>
-auto handler_factory(Handler handler, std::size_t limit) {
-    return [shared = std::make_shared<Handler>(std::move(handler)), limit] {
+// A factory of stream protocols. Parameters: `start` is called with each that has its connection.
+template <class Start>
+auto stream_factory(Start start, std::size_t limit) {
+    return [shared = std::make_shared<Start>(std::move(start)), limit] {
         auto state = std::make_shared<stream_protocol>(limit);
         std::weak_ptr<stream_protocol> weak = state;
-        state->set_connected_callback([shared, weak] {
-            create_task(handle_stream(shared, make_stream(weak.lock())), "connection");
-        });
+        state->set_connected_callback([shared, weak] { (*shared)(weak.lock()); });
         return state;
     };
+}
+
+// Likewise; each starts the handler as a task.
+template <class Handler>
+auto handler_factory(Handler handler, std::size_t limit) {
+    const auto start = [shared = std::make_shared<Handler>(std::move(handler))](std::shared_ptr<stream_protocol> state) {
+        create_task(handle_stream(shared, make_stream(std::move(state))), "connection");
+    };
+    return stream_factory(start, limit);
 }
 
 }  // namespace detail

@@ -53,6 +53,8 @@ concept fragment_range = !message_content<T> && std::ranges::input_range<T> &&
 
 namespace detail {
 
+class serving;
+
 // What the handles of a connection share. Without them it has no purpose.
 class connection_owner : pinned, public pool_allocated {
 public:
@@ -116,7 +118,7 @@ public:
 
 private:
     state_ptr<connection_owner> from_;
-    Take take_;
+    [[no_unique_address]] Take take_;
 };
 
 struct take_message {
@@ -393,6 +395,7 @@ public:
     }
 
 private:
+    friend class detail::serving;
     using close_code_type = websocket::close_code;
 
     [[nodiscard]] detail::connection_state_machine& machine() const noexcept { return *owner_->machine; }

@@ -400,7 +400,7 @@ public:
 
 protected:
     arrival(connection_state_machine& on, const char* operation, wanted what) noexcept
-        : on_(on), operation_(operation), what_(what) {}
+        : what_(what), on_(on), operation_(operation) {}
     ~arrival() { forget(); }
 
     /// The beginning of await_resume. Errors: cancelled_error; connection_closed when there is no message, unless the end
@@ -428,9 +428,9 @@ private:
     }
     const char* waits_for() const noexcept override { return operation_; }
 
+    wanted what_;  // first, where the base ends: this lies in the frames of all handlers
     connection_state_machine& on_;
     const char* operation_;
-    wanted what_;
 };
 
 inline bool connection_state_machine::is_awaited() const noexcept {

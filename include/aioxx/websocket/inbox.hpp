@@ -28,6 +28,7 @@
 #include <aioxx/base/ring_buffer.hpp>
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
+#include <aioxx/core/frame_pool.hpp>
 #include <aioxx/websocket/message.hpp>
 #include <aioxx/websocket/proto/endpoint.hpp>
 #include <aioxx/websocket/spare_buffers.hpp>
@@ -43,10 +44,6 @@ public:
     /// Parameters: `high` messages in the queue are too many, 0: never; then `low` are few again.
     inbox(endpoint& from, std::size_t high, std::size_t low) noexcept
         : endpoint_(from), high_(high == 0 ? std::numeric_limits<std::size_t>::max() : high), low_(low) {}
-    ~inbox() {
-        give_spare(std::move(block_));
-        give_spare(std::move(lent_));
-    }
 
     // ---- what arrives ----
 
@@ -83,24 +80,25 @@ public:
     bool find(wanted what, OnEvent&& on_event) {
         deliver_parts(what == wanted::part);
         if (!queue_.empty() || (partial_ && what == wanted::part)) return true;
-        while (found_ || find_input(on_event)) {
-            if (what == wanted::part || is_whole(*found_)) return true;
+        while (has_event() || find_input(on_event)) {
+            if (what == wanted::part || is_whole(*now_->found)) return true;
             keep_found();
             if (!queue_.empty()) return true;
         }
+        rest();
         return false;
     }
 
     /// Whether find() has found something that is still there.
     [[nodiscard]] bool has_found(wanted what) const noexcept {
-        return found_ || !queue_.empty() || (partial_ && what == wanted::part);
+        return has_event() || !queue_.empty() || (partial_ && what == wanted::part);
     }
 
     /// What find() has found.
     [[nodiscard]] message_view peek() noexcept {
         if (!queue_.empty()) return {queue_.front().content.is_text, queue_.front().content.data};
         if (partial_) return {partial_->is_text, partial_->data};
-        return {found_->kind == event_kind::text, found_->payload};
+        return {now_->found->kind == event_kind::text, now_->found->payload};
     }
 
     /// Takes the message that find() has found.
@@ -112,21 +110,24 @@ public:
     /// Shows it, or the part, where it lies. Lifetime: until take_back().
     [[nodiscard]] message_view look() {
         take_back();
-        if (queue_.empty() && !partial_ && lies_in_block(found_->payload)) {
+        lent_ = true;
+        if (queue_.empty() && !partial_ && lies_in_block(now_->found->payload)) {
             lent_in_block_ = true;
-            streaming_ = !found_->ends;
-            const message_view shown{found_->kind == event_kind::text, found_->payload};
-            found_.reset();
+            std::optional<event>& found = now_->found;
+            streaming_ = !found->ends;
+            const message_view shown{found->kind == event_kind::text, found->payload};
+            found.reset();
             return shown;
         }
         message shown = take_next();
-        lent_ = std::move(shown.data);
-        return {shown.is_text, lent_};
+        now().lent = std::move(shown.data);
+        return {shown.is_text, now_->lent};
     }
 
     /// What was looked at is done with.
     void take_back() noexcept {
-        if (lent_.capacity() != bytearray::inline_size) give_spare(std::move(lent_));
+        if (!std::exchange(lent_, false)) return;
+        give_spare(std::move(now_->lent));
         if (std::exchange(lent_in_block_, false) && !has_input_) drop_block();
     }
 
@@ -137,7 +138,7 @@ public:
     void end_stream() {
         if (!std::exchange(streaming_, false)) return;
         while (!queue_.empty() && !queue_.front().begins) static_cast<void>(queue_.pop());
-        if (found_ && !found_->begins) found_.reset();
+        if (has_event() && !now_->found->begins) now_->found.reset();
     }
 
     // ---- the queue ----
@@ -148,21 +149,22 @@ public:
     template <class OnEvent>
     void stow(bool drop_rest, OnEvent&& on_event) {
         deliver_parts(false);
-        while (found_ || ((drop_rest || !is_full()) && find_input(on_event))) {
+        while (has_event() || ((drop_rest || !is_full()) && find_input(on_event))) {
             if (!drop_rest || !is_full()) {
                 keep_found();
             } else {
-                found_.reset();
+                now_->found.reset();
             }
         }
         if (has_input_) release_block();
+        rest();
     }
 
     /// Puts all that can be found into the queue, also beyond its limit: nothing more will arrive.
     template <class OnEvent>
     void stow_all(OnEvent&& on_event) {
         deliver_parts(false);
-        while (found_ || find_input(on_event)) keep_found();
+        while (has_event() || find_input(on_event)) keep_found();
     }
 
     /// Gives back what the endpoint keeps for the next message. For connections that have gone quiet.
@@ -173,7 +175,7 @@ public:
     [[nodiscard]] bool is_full() const noexcept { return queue_.size() >= high_; }
     [[nodiscard]] bool is_low() const noexcept { return queue_.size() <= low_; }
     /// Whether there is something that stow() would move.
-    [[nodiscard]] bool has_loose_ends() const noexcept { return found_.has_value() || has_input_; }
+    [[nodiscard]] bool has_loose_ends() const noexcept { return has_event() || has_input_; }
 
 private:
     struct entry {
@@ -181,6 +183,26 @@ private:
         bool begins = true;
         bool ends = true;
     };
+
+    // What there is only while something is being done: most connections wait.
+    struct activity : public pool_allocated {
+        ~activity() {
+            give_spare(std::move(block));
+            give_spare(std::move(lent));
+        }
+
+        bytearray block;  // what the endpoint's input lies in
+        bytearray lent;   // what the message lies in that is looked at, unless it is the block
+        std::optional<event> found;
+    };
+    activity& now() {
+        if (!now_) now_ = std::make_unique<activity>();
+        return *now_;
+    }
+    void rest() noexcept {
+        if (!has_loose_ends() && !lent_) now_.reset();
+    }
+    [[nodiscard]] bool has_event() const noexcept { return now_ && now_->found; }
 
     [[nodiscard]] static bool is_whole(const event& found) noexcept { return found.begins && found.ends; }
 
@@ -193,23 +215,25 @@ private:
     // Looks for a message, or a part, behind those in the queue.
     template <class OnEvent>
     bool find_input(OnEvent& on_event) {
+        if (!has_input_) return false;
+        std::optional<event>& found = now().found;
         while (has_input_) {
             // Made in place: the copy of an assignment has to wait for the stores that it reads, half the time of it all.
-            ::new (static_cast<void*>(&found_)) std::optional<event>(endpoint_.next_event());
-            if (!found_) {
+            ::new (static_cast<void*>(&found)) std::optional<event>(endpoint_.next_event());
+            if (!found) {
                 end_input();
-            } else if (found_->kind != event_kind::text && found_->kind != event_kind::binary) {
-                on_event(*found_);
-            } else if (found_->begins || streaming_ || partial_) {  // else nobody wants it any more
+            } else if (found->kind != event_kind::text && found->kind != event_kind::binary) {
+                on_event(*found);
+            } else if (found->begins || streaming_ || partial_) {  // else nobody wants it any more
                 return true;
             }
         }
-        found_.reset();
+        found.reset();
         return false;
     }
 
     void feed_block(bytearray block) {
-        if (found_) keep_found();  // the endpoint may move it
+        if (has_event()) keep_found();  // the endpoint may move it
         if (has_input_) {          // the endpoint copies both
             release_block();
             endpoint_.feed(block);
@@ -218,8 +242,9 @@ private:
             return;
         }
         drop_block();
-        block_ = std::move(block);
-        endpoint_.feed_in_place(mutable_bytes_view(block_.data(), block_.size()));
+        bytearray& kept = now().block;
+        kept = std::move(block);
+        endpoint_.feed_in_place(mutable_bytes_view(kept.data(), kept.size()));
         has_input_ = true;
     }
 
@@ -238,23 +263,25 @@ private:
 
     // Nobody refers to the block any more, except who looks at a message in it.
     void drop_block() noexcept {
+        if (!now_) return;
         if (std::exchange(lent_in_block_, false)) {
-            lent_ = std::move(block_);
+            now_->lent = std::move(now_->block);
         } else {
-            give_spare(std::move(block_));
+            give_spare(std::move(now_->block));
         }
     }
 
     [[nodiscard]] bool lies_in_block(bytes_view payload) const noexcept {
         const std::less_equal<> not_after;
-        return !block_.empty() && not_after(block_.data(), payload.data()) &&
-               not_after(payload.data() + payload.size(), block_.data() + block_.size());
+        const bytes_view block = std::as_const(now_->block).view();
+        return !block.empty() && not_after(block.data(), payload.data()) &&
+               not_after(payload.data() + payload.size(), block.data() + block.size());
     }
 
     // ---- messages ----
 
     message take_found() {
-        const event taken = *std::exchange(found_, std::nullopt);
+        const event taken = *std::exchange(now_->found, std::nullopt);
         const bool is_text = taken.kind == event_kind::text;
         // A small one is copied also out of the endpoint's memory, which collects the next one then.
         if (!lies_in_block(taken.payload) && taken.payload.size() > small_batch) {
@@ -273,14 +300,14 @@ private:
             streaming_ = !oldest.ends;
             return std::move(oldest.content);
         }
-        streaming_ = partial_ || !found_->ends;
+        streaming_ = partial_ || !now_->found->ends;
         if (partial_) return std::move(*std::exchange(partial_, nullptr));
         return take_found();
     }
 
     void keep_found() {
-        const bool begins = found_->begins;
-        const bool ends = found_->ends;
+        const bool begins = now_->found->begins;
+        const bool ends = now_->found->ends;
         message content = take_found();
         if (partial_) {
             partial_->data.append(content.data);
@@ -297,15 +324,14 @@ private:
     static inline thread_local bytearray receive_block;
 
     endpoint& endpoint_;
-    bytearray block_;  // what the endpoint's input lies in
-    bytearray lent_;   // what the message lies in that is looked at, unless it is the block
-    std::optional<event> found_;
+    std::unique_ptr<activity> now_;
     ring_buffer<entry> queue_;
     std::unique_ptr<message> partial_;
     std::size_t high_;
     std::size_t low_;
     bool has_input_ = false;       // the endpoint may have more
-    bool lent_in_block_ = false;   // somebody looks at a message in the block
+    bool lent_ = false;            // somebody looks at a message
+    bool lent_in_block_ = false;   // which lies in the block
     bool endpoint_keeps_ = false;  // input in memory of its own
     bool parts_ = false;           // the endpoint delivers parts
     bool streaming_ = false;

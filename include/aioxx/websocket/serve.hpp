@@ -34,8 +34,10 @@
 #include <aioxx/net/tls.hpp>
 #include <aioxx/streams/open_connection.hpp>
 #include <aioxx/streams/start_server.hpp>
+#include <aioxx/streams/stream_protocol.hpp>
 #include <aioxx/sync/event.hpp>
 #include <aioxx/tasks/wait_for.hpp>
+#include <aioxx/websocket/answer_plainly.hpp>
 #include <aioxx/websocket/connection.hpp>
 #include <aioxx/websocket/hook.hpp>
 #include <aioxx/websocket/options.hpp>
@@ -68,13 +70,13 @@ public:
         }
 
         std::optional<connection> opened;
+        close_code code = close_code::normal_closure;  // when the handler has returned
 
     private:
         friend class serving;
+        bool admitted_ = false;
         serving& at_;
         task_base* task_;
-        std::shared_ptr<connection_state_machine> state_;
-        bool admitted_ = false;
     };
 
     serving(handler_function handle, request_hook handlers_hook, serve_options settings)
@@ -99,10 +101,9 @@ public:
         if (std::exchange(one.admitted_, false)) --admitted_;
     }
 
-    void add(visitor& one, std::shared_ptr<connection_state_machine> state, connection opened) {
-        one.state_ = std::move(state);
+    void add(visitor& one, connection opened) {
         one.opened = std::move(opened);
-        if (close_status_) begin_close(*one.state_);  // the server was closed while the response left
+        if (close_status_) begin_close(*one.opened);  // the server was closed while the response left
     }
 
     [[nodiscard]] bool closed() const noexcept { return closed_; }
@@ -112,7 +113,7 @@ public:
     void close_connections(close_status status) {
         close_status_ = std::move(status);
         for (visitor* one = visitors_.front(); one != nullptr; one = visitors_.next(*one)) {
-            if (one->state_) begin_close(*one->state_);
+            if (one->opened) begin_close(*one->opened);
         }
     }
     void cancel_handlers() {
@@ -130,10 +131,10 @@ public:
     }
 
 private:
-    void begin_close(connection_state_machine& state) const {
-        if (!state.is_open()) return;
-        state.endpoint().send_close(close_status_->code, close_status_->reason);
-        state.flush_output();
+    void begin_close(const connection& one) const {
+        if (!one.is_open()) return;
+        one.machine().endpoint().send_close(close_status_->code, close_status_->reason);
+        one.machine().flush_output();
     }
 
     intrusive_list<visitor> visitors_;
@@ -235,19 +236,6 @@ inline coro<answer> make_answer(server_handshake& handshake, serving& at, servin
     co_return made;
 }
 
-// A full close at once could destroy the response on its way to a client that is still sending.
-inline coro<> part_with(stream& with) {
-    if (!with.writer.can_write_eof()) {
-        with.writer.close();
-        co_return;
-    }
-    with.writer.write_eof();
-    for (;;) {
-        const bytes_view ignored = co_await with.reader.read_view();
-        if (ignored.empty()) break;
-    }
-}
-
 // The opening handshake. Afterwards the client has its connection, or a refusal.
 inline coro<> open_for(stream with, serving& at, serving::visitor& client) {
     const serve_options& options = at.options;
@@ -266,37 +254,46 @@ inline coro<> open_for(stream with, serving& at, serving::visitor& client) {
         first_frames.append(arrived.subview(used));
     }
     answer made = co_await make_answer(handshake, at, client);
-    co_await with.writer.send(made.bytes);
     if (made.response.status != 101) {
-        co_await part_with(with);
+        co_await answer_plainly(std::move(with), std::move(made.bytes));
         co_return;
     }
+    co_await with.writer.send(made.bytes);
     const connection_limits limits = limits_of(options, handshake.compression());
     auto state = take_over(with.writer, role::server, limits, first_frames);
-    connection opened(state, handshake.subprotocol(), handshake.request(), std::move(made.response));
-    at.add(client, std::move(state), std::move(opened));
+    at.add(client, connection(std::move(state), handshake.subprotocol(), handshake.request(), std::move(made.response)));
 }
 
-// The life of one connection: handshake, handler, close.
-inline coro<> serve_one(stream with, std::shared_ptr<serving> at) {
-    serving::visitor client(*at);
+// Functions of their own: what they need would take room in the frame below as long as the connection lasts.
+inline coro<> open_in_time(std::unique_ptr<stream>& with, serving& at, serving::visitor& client) {
+    const std::unique_ptr<stream> given = std::move(with);
     std::optional<duration> limit;
-    if (at->options.open_timeout) limit = *at->options.open_timeout;
+    if (at.options.open_timeout) limit = *at.options.open_timeout;
+    return wait_for(open_for(std::move(*given), at, client), limit);
+}
+inline coro<> call_handler(const serving& at, const serving::visitor& client) { return at.handler(*client.opened); }
+inline coro<> close(const serving::visitor& client) { return client.opened->close(client.code); }
+inline void report_handler(const serving::visitor& client) {
+    get_running_loop().call_exception_handler(
+        {"exception in a WebSocket handler", std::current_exception(), client.opened->request().target});
+}
+
+// The life of one connection: handshake, handler, close. What the handshake needed is gone when the handler runs.
+inline coro<> serve_one(std::unique_ptr<stream> with, std::shared_ptr<serving> at) {
+    serving::visitor client(*at);
     try {
-        co_await wait_for(open_for(std::move(with), *at, client), limit);
+        co_await open_in_time(with, *at, client);
     } catch (const error&) {  // the peer vanished or was too slow: there is nobody to tell
     }
     if (!client.opened) co_return;
-    close_code code = close_code::normal_closure;
     try {
-        co_await at->handler(*client.opened);
+        co_await call_handler(*at, client);
     } catch (const connection_closed&) {  // the usual way for a handler to learn that the peer has gone
     } catch (const std::exception&) {
-        get_running_loop().call_exception_handler(
-            {"exception in a WebSocket handler", std::current_exception(), client.opened->request().target});
-        code = close_code::internal_error;
+        report_handler(client);
+        client.code = close_code::internal_error;
     }
-    co_await client.opened->close(code);
+    co_await close(client);
 }
 
 template <class Handler>
@@ -312,11 +309,10 @@ std::shared_ptr<serving> make_serving(Handler handler, serve_options options) {
 
 // How each connection is set up, for the functions of net/listen.hpp.
 inline aioxx::detail::service service_of(const std::shared_ptr<serving>& at, const listen_options& listening) {
-    auto handle_stream = [at](stream_reader reader, stream_writer writer) {
-        return serve_one(stream{std::move(reader), std::move(writer)}, at);
+    const auto start = [at](const std::shared_ptr<stream_protocol>& with) {
+        create_task(serve_one(std::make_unique<stream>(make_stream(with)), at), "connection");
     };
-    aioxx::detail::service made{aioxx::detail::handler_factory(std::move(handle_stream), at->options.read_limit), {},
-                                listening};
+    aioxx::detail::service made{aioxx::detail::stream_factory(start, at->options.read_limit), {}, listening};
     if (at->options.ssl) {
         tls::connection_options secure = at->options.secure;
         if (at->options.open_timeout) {

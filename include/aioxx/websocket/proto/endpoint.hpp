@@ -17,11 +17,13 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
+#include <aioxx/base/config.hpp>
 #include <aioxx/base/error.hpp>
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
@@ -76,12 +78,12 @@ public:
           us_(us),
           auto_pong_(options.auto_pong) {
         if (options.compression) {
-            deflater_ = deflater_of(us, *options.compression);
-            threshold_ = options.compression->settings.threshold;
+            compression_ = std::make_unique<compression>(deflater_of(us, *options.compression),
+                                                         options.compression->settings.threshold);
         }
         if (us == role::server) return;
-        mask_source_ = options.mask_source;
-        if (!mask_source_) mask_source_ = [keys = masking_keys()]() mutable { return keys.next(); };
+        mask_source_ = std::make_unique<std::function<masking_key()>>(options.mask_source);
+        if (!*mask_source_) *mask_source_ = [keys = masking_keys()]() mutable { return keys.next(); };
     }
     endpoint(const endpoint&) = delete;  // events and input point into it
     endpoint& operator=(const endpoint&) = delete;
@@ -103,26 +105,21 @@ public:
     ///
     /// Returns: nothing when more input is needed.
     [[nodiscard]] std::optional<event> next_event() {
-        if (is_receiving(state_)) {
-            if (const std::optional<bytes_view> part = assembler_.take_part()) return message_event(*part);
-        }
-        while (is_receiving(state_)) {
-            const std::optional<frame_piece> piece = parser_.next(input_);
-            if (!piece) {
-                if (parser_.fault()) return refuse(*parser_.fault());
-                break;
-            }
+        if (!is_receiving(state_)) return at_end_of_input();
+        if (const std::optional<bytes_view> part = assembler_.take_part()) return message_event(*part);
+        while (const std::optional<frame_piece> piece = parser_.next(input_)) {
             // The constness was only added by input_ when the memory was lent for writing.
             std::byte* const place = writable_ ? const_cast<std::byte*>(piece->payload.data()) : nullptr;
             const frame_header& header = parser_.header();
             if (is_control(header.code)) {
-                if (std::optional<event> found = control(header, *piece)) return found;
+                if (std::optional<event> found = control(header, *piece, place)) return found;
             } else if (const std::optional<bytes_view> payload = assembler_.add(header, *piece, place)) {
                 return message_event(*payload);
-            } else if (assembler_.fault()) {
-                return refuse(*assembler_.fault());
+            } else if (const std::optional<peer_fault> wrong = assembler_.fault()) {
+                return refuse(*wrong);
             }
         }
+        if (const std::optional<peer_fault> wrong = parser_.fault()) return refuse(*wrong);
         return at_end_of_input();
     }
 
@@ -136,9 +133,10 @@ public:
     /// Copies what was fed and not yet used, so that the borrowed memory may go.
     void retain_input() {
         if (input_.empty() || retained_in_use_) return;
-        retained_.clear();
-        retained_.append(input_);
-        input_ = retained_.view();
+        if (!retained_) retained_ = std::make_unique<bytearray>();
+        retained_->clear();
+        retained_->append(input_);
+        input_ = std::as_const(*retained_).view();
         writable_ = true;
         retained_in_use_ = true;
     }
@@ -258,14 +256,16 @@ public:
 
     /// The peer's Close frame.
     [[nodiscard]] const std::optional<close_status>& close_received() const noexcept {
-        return close_received_;
+        return ending().close_received;
     }
 
     /// Our Close frame.
-    [[nodiscard]] const std::optional<close_status>& close_sent() const noexcept { return close_sent_; }
+    [[nodiscard]] const std::optional<close_status>& close_sent() const noexcept {
+        return ending().close_sent;
+    }
 
     /// Why the connection failed, when it was for something that the peer did: also 1006.
-    [[nodiscard]] const std::optional<peer_fault>& fault() const noexcept { return fault_; }
+    [[nodiscard]] const std::optional<peer_fault>& fault() const noexcept { return ending().fault; }
 
     /// Tells whether the peer's Close frame came before ours went out.
     [[nodiscard]] bool peer_closed_first() const noexcept { return peer_closed_first_; }
@@ -273,9 +273,12 @@ public:
     /// Gives memory back that waits for the next message. For connections that have gone quiet.
     void release_memory() {
         if (output_.empty()) output_ = bytearray();
-        compressed_ = bytearray();
-        if (deflater_) deflater_->release_memory();
-        if (input_.empty()) retained_ = bytearray();
+        control_.reset();
+        if (compression_) {
+            compression_->compressed = bytearray();
+            compression_->compress.release_memory();
+        }
+        if (input_.empty()) retained_.reset();
         if (!assembler_.in_message()) static_cast<void>(assembler_.take_buffer());
     }
 
@@ -300,13 +303,37 @@ private:
                    : inflater(agreed.client_max_window_bits, agreed.client_no_context_takeover);
     }
 
+    struct compression {
+        compression(deflater with, std::size_t from) : compress(std::move(with)), threshold(from) {}
+
+        deflater compress;
+        bytearray compressed;   // what it makes of a frame's payload
+        std::size_t threshold;  // shorter messages are not compressed
+    };
+
+    struct how_it_ended {
+        std::optional<close_status> close_received;
+        std::optional<close_status> close_sent;
+        std::optional<peer_fault> fault;
+    };
+    static inline const how_it_ended not_ended{};
+
+    [[nodiscard]] const how_it_ended& ending() const noexcept { return ending_ ? *ending_ : not_ended; }
+    how_it_ended& ends() {
+        if (!ending_) ending_ = std::make_unique<how_it_ended>();
+        return *ending_;
+    }
+
     // -- receiving
 
-    [[nodiscard]] event message_event(bytes_view payload) const noexcept {
-        return {.kind = assembler_.kind() == opcode::text ? event_kind::text : event_kind::binary,
-                .payload = payload,
-                .begins = assembler_.at_beginning(),
-                .ends = !assembler_.in_message()};
+    // Made in place: a copy has to wait for the stores that it reads.
+    [[nodiscard]] std::optional<event> message_event(bytes_view payload) const noexcept {
+        std::optional<event> found(std::in_place);
+        found->kind = assembler_.kind() == opcode::text ? event_kind::text : event_kind::binary;
+        found->payload = payload;
+        found->begins = assembler_.at_beginning();
+        found->ends = !assembler_.in_message();
+        return found;
     }
 
     void feed_borrowed(bytes_view data, bool writable) {
@@ -318,53 +345,64 @@ private:
             return;
         }
         retain_input();
-        retained_.consume(retained_.size() - input_.size());
-        retained_.append(data);
-        input_ = retained_.view();
+        retained_->consume(retained_->size() - input_.size());
+        retained_->append(data);
+        input_ = std::as_const(*retained_).view();
     }
 
-    // A control frame's payload collects in control_, so that it may stand between the pieces of a message.
-    std::optional<event> control(const frame_header& header, const frame_piece& piece) {
-        std::byte* const to = control_.data() + piece.offset;
-        if (header.masked) {
-            apply_mask(to, piece.payload, header.mask, piece.offset);
-        } else if (!piece.payload.empty()) {
-            std::memcpy(to, piece.payload.data(), piece.payload.size());
+    // A control frame's payload that cannot be read where it lies collects in control_, so that it may stand
+    // between the pieces of a message.
+    std::optional<event> control(const frame_header& header, const frame_piece& piece, std::byte* writable) {
+        bytes_view payload = piece.payload;
+        if (piece.first && piece.last && (!header.masked || writable != nullptr)) {
+            if (header.masked) apply_mask(writable, payload, header.mask, 0);
+        } else {
+            if (!control_) control_ = std::make_unique_for_overwrite<std::byte[]>(max_control_payload);
+            std::byte* const to = control_.get() + piece.offset;
+            if (header.masked) {
+                apply_mask(to, piece.payload, header.mask, piece.offset);
+            } else if (!piece.payload.empty()) {
+                std::memcpy(to, piece.payload.data(), piece.payload.size());
+            }
+            if (!piece.last) return std::nullopt;
+            payload = bytes_view(control_.get(), static_cast<std::size_t>(header.payload_size));
         }
-        if (!piece.last) return std::nullopt;
-        const bytes_view payload(control_.data(), static_cast<std::size_t>(header.payload_size));
         if (header.code == opcode::close) return close(payload);
         if (header.code == opcode::pong) return event{event_kind::pong, payload};
         if (auto_pong_ && is_open()) append_control(opcode::pong, payload);
         return event{event_kind::ping, payload};
     }
 
-    event close(bytes_view payload) {
+    AIOXX_COLD event close(bytes_view payload) {
         close_status status;
         if (const std::optional<peer_fault> wrong = parse_close(payload, status)) return refuse(*wrong);
         if (is_open()) {
             peer_closed_first_ = true;
             append_close(status.code, status.reason);  // 5.5.1: "typically echos the status code it received"
         }
-        close_received_ = std::move(status);
+        const close_status& received = ends().close_received.emplace(std::move(status));
         move(closing_event::close_received);
-        return event{event_kind::close, close_received_->reason, close_received_->code};
+        return event{event_kind::close, received.reason, received.code};
     }
 
-    event refuse(peer_fault wrong) {
-        fault_ = std::move(wrong);
-        if (is_open()) append_close(fault_->code, fault_->text);
+    AIOXX_COLD event refuse(peer_fault wrong) {
+        const peer_fault& fault = ends().fault.emplace(std::move(wrong));
+        if (is_open()) append_close(fault.code, fault.text);
         move(closing_event::failed);
-        return event{event_kind::fault, fault_->text, fault_->code};
+        return event{event_kind::fault, fault.text, fault.code};
     }
 
     std::optional<event> at_end_of_input() {
-        if (!eof_ || state_ == connection_state::closed) return std::nullopt;
+        return eof_ && state_ != connection_state::closed ? end() : std::nullopt;
+    }
+
+    AIOXX_COLD std::optional<event> end() {
         const bool abnormal = is_receiving(state_);
         move(closing_event::eof);
         if (!abnormal) return std::nullopt;
-        fault_ = peer_fault{close_code::abnormal_closure, "the connection ended without a Close frame"};
-        return event{event_kind::fault, fault_->text, fault_->code};
+        const peer_fault& fault = ends().fault.emplace(
+            peer_fault{close_code::abnormal_closure, "the connection ended without a Close frame"});
+        return event{event_kind::fault, fault.text, fault.code};
     }
 
     void move(closing_event happened) noexcept {
@@ -376,7 +414,7 @@ private:
 
     void check_open() const {
         if (is_open()) return;
-        throw closed_error(state_ == connection_state::failed || !close_sent_
+        throw closed_error(state_ == connection_state::failed || !close_sent()
                                ? "cannot send, the WebSocket connection has failed or ended"
                                : "cannot send, the WebSocket connection is closing");
     }
@@ -412,13 +450,14 @@ private:
         frame_header header = header_of(code, fin);
         if (code != opcode::continuation) {
             // The size of a fragmented message is not known, so it counts as large.
-            next.compressed = deflater_ && compress.value_or(!fin || data.size() >= threshold_);
+            next.compressed = compression_ && compress.value_or(!fin || data.size() >= compression_->threshold);
             header.compressed = next.compressed;
         }
         if (next.compressed) {
-            compressed_.clear();
-            deflater_->compress(data, fin, compressed_);
-            data = compressed_.view();
+            bytearray& compressed = compression_->compressed;
+            compressed.clear();
+            compression_->compress.compress(data, fin, compressed);
+            data = compressed.view();
         }
         append_frame(output_, header, data);
         sending_ = next;
@@ -446,7 +485,7 @@ private:
         header.fin = fin;
         if (us_ == role::client) {
             header.masked = true;
-            header.mask = mask_source_();
+            header.mask = (*mask_source_)();
         }
         return header;
     }
@@ -467,22 +506,19 @@ private:
         const std::size_t size = encode_close(code, reason, payload.data());
         const bytes_view sent(payload.data(), size);
         append_control(opcode::close, sent);
-        close_sent_ = close_status{code, size == 0 ? std::string() : std::string(sent.subview(2).str())};
+        ends().close_sent = close_status{code, size == 0 ? std::string() : std::string(sent.subview(2).str())};
     }
 
     frame_parser parser_;
     message_assembler assembler_;
-    std::function<masking_key()> mask_source_;  // a client's
-    bytes_view input_;                          // what was fed and not yet used
-    bytearray retained_;                        // the memory of input_ when retained_in_use_
+    bytes_view input_;  // what was fed and not yet used
     bytearray output_;
-    std::optional<close_status> close_received_;
-    std::optional<close_status> close_sent_;
-    std::optional<peer_fault> fault_;
-    std::array<std::byte, max_control_payload> control_;
-    std::optional<deflater> deflater_;  // when compression was agreed on
-    bytearray compressed_;              // what the deflater makes of a frame's payload
-    std::size_t threshold_ = 0;         // shorter messages are not compressed
+    // What most connections do without most of their time:
+    std::unique_ptr<std::function<masking_key()>> mask_source_;  // a client's
+    std::unique_ptr<compression> compression_;                   // when it was agreed on
+    std::unique_ptr<bytearray> retained_;                        // the memory of input_ when retained_in_use_
+    std::unique_ptr<std::byte[]> control_;                       // the payload of a control frame
+    std::unique_ptr<how_it_ended> ending_;
     sending sending_;
     connection_state state_ = connection_state::open;
     role us_;

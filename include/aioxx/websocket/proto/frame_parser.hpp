@@ -11,10 +11,12 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include <aioxx/base/config.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/websocket/proto/close_code.hpp>
 #include <aioxx/websocket/proto/frame.hpp>
@@ -75,21 +77,26 @@ public:
     [[nodiscard]] const frame_header& header() const noexcept { return header_; }
 
     /// What was wrong with the input, once something was. The parser then stays where it is.
-    [[nodiscard]] const std::optional<peer_fault>& fault() const noexcept { return fault_; }
+    [[nodiscard]] std::optional<peer_fault> fault() const {
+        return fault_ ? std::optional(*fault_) : std::nullopt;
+    }
 
 private:
     // Reads straight from the input when the header lies there in one piece, through stored_ otherwise.
     bool read_header(bytes_view& input) {
         const std::byte* bytes = input.data();
-        if (stored_size_ != 0 || input.size() < 2 || input.size() < header_size(bytes)) {
+        std::size_t size = 0;  // of what is still in the input
+        if (stored_size_ != 0 || input.size() < 2 || input.size() < header_size(bytes)) [[unlikely]] {
             if (!store(input, 2) || !check_start(stored_) || !store(input, header_size(stored_)))
                 return false;
             stored_size_ = 0;
-            return decode(stored_);
+            bytes = stored_;
+        } else {
+            size = header_size(bytes);
+            if (!starts_plainly(bytes) && !check_start(bytes)) return false;
         }
-        const std::size_t size = header_size(bytes);
-        if (!check_start(bytes) || !decode(bytes)) return false;
-        input = input.subview(size);
+        if (!decode(bytes)) return false;
+        input.remove_prefix(size);
         return true;
     }
 
@@ -115,6 +122,11 @@ private:
 
     static std::size_t header_size(const std::byte* bytes) noexcept {
         return 2 + length_size(bytes) + ((at(bytes, 1) & 0x80) != 0 ? 4 : 0);
+    }
+
+    // A data frame that is not compressed breaks none of the rules below.
+    [[nodiscard]] bool starts_plainly(const std::byte* bytes) const noexcept {
+        return (at(bytes, 0) & 0x7F) <= 2 && (at(bytes, 1) >> 7 != 0) == (us_ == role::server);
     }
 
     // The rules that the first two bytes can break.
@@ -154,26 +166,17 @@ private:
         const unsigned first = at(bytes, 0);
         const std::size_t extra = length_size(bytes);
         std::uint64_t length = at(bytes, 1) & 0x7F;
-        if (extra != 0) {
+        if (extra == 2) {
+            length = at(bytes, 2) << 8 | at(bytes, 3);
+            if (length < 126) return refuse_wide(length, extra);
+        } else if (extra == 8) {
             length = 0;
-            for (std::size_t i = 0; i != extra; ++i)
+            for (std::size_t i = 0; i != 8; ++i)
                 length = length << 8 | at(bytes, 2 + i);
-            if (length >> 63 != 0) {  // 5.2
-                return refuse(close_code::protocol_error, "payload length with its highest bit set");
-            }
-            if (length <
-                (extra == 2 ? 126U : 0x1'0000U)) {  // 5.2: "the minimal number of bytes MUST be used"
-                return refuse(close_code::protocol_error, "payload length " + std::to_string(length) +
-                                                              " written in " + std::to_string(extra) +
-                                                              " bytes, fewer would do");
-            }
+            if (length < 0x1'0000U || length >> 63 != 0) return refuse_wide(length, extra);
         }
         const auto code = static_cast<opcode>(first & 0x0F);
-        if (!is_control(code) && length > max_payload_size_) {
-            return refuse(close_code::message_too_big, "frame of " + std::to_string(length) +
-                                                           " bytes, the limit is " +
-                                                           std::to_string(max_payload_size_));
-        }
+        if (length > max_payload_size_ && !is_control(code)) return refuse_size(length);
         header_.code = code;
         header_.fin = (first & 0x80) != 0;
         header_.compressed = (first & 0x40) != 0;
@@ -183,15 +186,31 @@ private:
         return true;
     }
 
-    bool refuse(close_code code, std::string text) {
-        fault_ = peer_fault{code, std::move(text)};
+    // 5.2
+    AIOXX_COLD bool refuse_wide(std::uint64_t length, std::size_t bytes) {
+        if (length >> 63 != 0) {
+            return refuse(close_code::protocol_error, "payload length with its highest bit set");
+        }
+        // "the minimal number of bytes MUST be used"
+        return refuse(close_code::protocol_error, "payload length " + std::to_string(length) + " written in " +
+                                                      std::to_string(bytes) + " bytes, fewer would do");
+    }
+
+    AIOXX_COLD bool refuse_size(std::uint64_t length) {
+        return refuse(close_code::message_too_big, "frame of " + std::to_string(length) +
+                                                       " bytes, the limit is " +
+                                                       std::to_string(max_payload_size_));
+    }
+
+    AIOXX_COLD bool refuse(close_code code, std::string text) {
+        fault_ = std::make_unique<const peer_fault>(peer_fault{code, std::move(text)});
         return false;
     }
 
     frame_header header_;
     std::uint64_t offset_ = 0;  // how much of the payload has been handed out
     std::uint64_t max_payload_size_;
-    std::optional<peer_fault> fault_;
+    std::unique_ptr<const peer_fault> fault_;  // seldom needed, so not in place
     std::byte stored_[max_frame_header_size];  // a header that arrives in pieces
     std::uint8_t stored_size_ = 0;
     role us_;

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -37,8 +38,10 @@ public:
     /// Parameters: `max_size` of a message in bytes, all its fragments together and inflated; `max_fragments`
     /// of a message, which bounds those that carry nothing; `inflate` for messages that are compressed.
     explicit message_assembler(std::uint64_t max_size = unlimited, std::uint64_t max_fragments = unlimited,
-                               std::optional<inflater> inflate = std::nullopt) noexcept
-        : max_size_(max_size), max_fragments_(max_fragments), inflater_(std::move(inflate)) {}
+                               std::optional<inflater> inflate = std::nullopt)
+        : max_size_(max_size),
+          max_fragments_(max_fragments),
+          inflater_(inflate ? std::make_unique<inflater>(std::move(*inflate)) : nullptr) {}
 
     /// What the frames of a compressed message may have together: deflate can make data larger, but not by
     /// much.
@@ -60,32 +63,9 @@ public:
     [[nodiscard]] std::optional<bytes_view> add(const frame_header& header, const frame_piece& piece,
                                                 std::byte* writable = nullptr) {
         forget_handed_out();
-        if (fault_ || (piece.first && !begin(header))) return std::nullopt;
-        const bool ends = piece.last && header.fin;
-        const bool in_place = buffer_.empty() && (ends || parts_) && !compressed_;
-        bytes_view plain = piece.payload;
-        auto inflated = inflater::result::good;
-        if (compressed_) {
-            const std::size_t before = buffer_.size();
-            inflated = inflate(header, piece, writable);
-            plain = buffer_.view().subview(before);
-        } else if (!in_place || (header.masked && writable == nullptr)) {
-            plain = copy(header, piece);
-        } else if (header.masked) {
-            apply_mask(writable, plain, header.mask, piece.offset);
-        }
-        if (kind_ == opcode::text && !utf8_.feed(plain)) {
-            return refuse(close_code::invalid_data, "text message that is not UTF-8");  // 8.1
-        }
-        // Only now, so that the first thing that is wrong with a message is reported however it is cut.
-        if (inflated != inflater::result::good) return refuse_inflated(inflated);
-        if (ends && kind_ == opcode::text && !utf8_.complete()) {
-            return refuse(close_code::invalid_data, "text message that ends inside a UTF-8 character");
-        }
-        if (ends) in_message_ = false;
-        if (!in_place) plain = buffer_.view();
-        if (!ends && (!parts_ || plain.empty())) return std::nullopt;
-        return hand_out(plain);
+        return is_whole(header, piece) && (!header.masked || writable != nullptr)
+                   ? add_whole(header, piece.payload, writable)
+                   : add_part(header, piece, writable);
     }
 
     /// What has been collected when parts are wanted in the middle of a message, or nothing.
@@ -106,7 +86,9 @@ public:
     /// Tells whether what was handed out last was the beginning of its message.
     [[nodiscard]] bool at_beginning() const noexcept { return at_beginning_; }
 
-    [[nodiscard]] const std::optional<peer_fault>& fault() const noexcept { return fault_; }
+    [[nodiscard]] std::optional<peer_fault> fault() const {
+        return fault_ ? std::optional(*fault_) : std::nullopt;
+    }
 
     /// Moves the buffer out that holds the message just completed, or nothing when it lies in the input.
     [[nodiscard]] bytearray take_buffer() noexcept { return std::exchange(buffer_, bytearray()); }
@@ -115,6 +97,49 @@ public:
     [[nodiscard]] bytes_view buffered() const noexcept { return buffer_.view(); }
 
 private:
+    // Whether a message has come in one piece, as most do: nothing has to be remembered of it then.
+    [[nodiscard]] bool is_whole(const frame_header& header, const frame_piece& piece) const noexcept {
+        return piece.first && piece.last && header.fin && header.code != opcode::continuation &&
+               !header.compressed && !in_message_ && !fault_ && header.payload_size <= max_size_;
+    }
+
+    std::optional<bytes_view> add_whole(const frame_header& header, bytes_view payload, std::byte* writable) {
+        if (header.masked) apply_mask(writable, payload, header.mask, 0);
+        kind_ = header.code;
+        at_beginning_ = true;
+        if (kind_ == opcode::text) {
+            utf8_.reset();
+            if (!utf8_.feed(payload)) return refuse_text();
+            if (!utf8_.complete()) return refuse_cut_text();
+        }
+        return payload;
+    }
+
+    std::optional<bytes_view> add_part(const frame_header& header, const frame_piece& piece, std::byte* writable) {
+        if (fault_ || (piece.first && !begin(header))) return std::nullopt;
+        const bool ends = piece.last && header.fin;
+        const bool in_place = buffer_.empty() && (ends || parts_) && !compressed_;
+        bytes_view plain = piece.payload;
+        auto inflated = inflater::result::good;
+        if (compressed_) {
+            const std::size_t before = buffer_.size();
+            inflated = inflate(header, piece, writable);
+            plain = buffer_.view().subview(before);
+        } else if (!in_place || (header.masked && writable == nullptr)) {
+            plain = copy(header, piece);
+        } else if (header.masked) {
+            apply_mask(writable, plain, header.mask, piece.offset);
+        }
+        if (kind_ == opcode::text && !utf8_.feed(plain)) return refuse_text();
+        // Only now, so that the first thing that is wrong with a message is reported however it is cut.
+        if (inflated != inflater::result::good) return refuse_inflated(inflated);
+        if (ends && kind_ == opcode::text && !utf8_.complete()) return refuse_cut_text();
+        if (ends) in_message_ = false;
+        if (!in_place) plain = buffer_.view();
+        if (!ends && (!parts_ || plain.empty())) return std::nullopt;
+        return hand_out(plain);
+    }
+
     // A data frame's header has arrived: is it this frame's turn, and is there room for it?
     bool begin(const frame_header& header) {
         const bool continues = header.code == opcode::continuation;
@@ -196,6 +221,14 @@ private:
         return false;
     }
 
+    AIOXX_COLD std::nullopt_t refuse_text() {  // 8.1
+        return refuse(close_code::invalid_data, "text message that is not UTF-8");
+    }
+
+    AIOXX_COLD std::nullopt_t refuse_cut_text() {
+        return refuse(close_code::invalid_data, "text message that ends inside a UTF-8 character");
+    }
+
     AIOXX_COLD std::nullopt_t refuse_inflated(inflater::result result) {
         if (result == inflater::result::invalid) {
             return refuse(close_code::protocol_error, "message that cannot be inflated");
@@ -219,7 +252,7 @@ private:
     }
 
     AIOXX_COLD std::nullopt_t refuse(close_code code, std::string text) {
-        fault_ = peer_fault{code, std::move(text)};
+        fault_ = std::make_unique<const peer_fault>(peer_fault{code, std::move(text)});
         return std::nullopt;
     }
 
@@ -229,8 +262,8 @@ private:
     std::uint64_t announced_ = 0;  // payload of the message's frames so far, by their headers
     std::uint64_t size_ = 0;       // what it has been inflated to, when it is compressed
     std::uint64_t fragments_ = 0;
-    std::optional<inflater> inflater_;
-    std::optional<peer_fault> fault_;
+    std::unique_ptr<inflater> inflater_;  // this and the fault: seldom needed, so not in place
+    std::unique_ptr<const peer_fault> fault_;
     utf8_validator utf8_;
     opcode kind_ = opcode::binary;
     bool in_message_ = false;
