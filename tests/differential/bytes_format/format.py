@@ -39,14 +39,15 @@ def first_is_without_key(format):
 DIFFERENCES = {
     "a mapping for a conversion without a key": (
         lambda case, error: case.mapping and first_is_without_key(case.format) and (
-            isinstance(error, MappingTaken) or "unsupported" in str(error) or "character argument" in str(error)),
+            isinstance(error, MappingTaken) or "unsupported" in str(error) or "character argument" in str(error) or
+            (isinstance(error, ValueError) and not error.args)),
         "TypeError",
         "the mapping is no argument that could be shown, so that a key is missing before the type counts",
     ),
     "a type beyond ASCII": (
         lambda case, error: isinstance(error, OverflowError) and "character argument" in str(error),
         "ValueError",
-        "Python fails to write its own message, \"unsupported format character\"",
+        "Python fails to write its own message, \"unsupported format character\"; older ones leave it empty",
     ),
     "the least width": (
         lambda case, error: case == LEAST_WIDTH,
@@ -211,6 +212,14 @@ class Generator:
         return bytes(content)
 
 
+def accepts_z():
+    """Whether this Python takes the flag z of format() here as well, as 3.11 did at first."""
+    try:
+        return b"%zd" % 1 == b"1"
+    except ValueError:
+        return False
+
+
 def python_result(case):
     """Returns the bytes and no error, or the error."""
     values = [value for _, _, value in case.arguments]
@@ -263,6 +272,8 @@ def main():
 
     generator = Generator(options.seed)
     cases = [generator.case() for _ in range(options.cases)]
+    if accepts_z():
+        cases = [case._replace(format=case.format.replace(b"z", b"Z")) for case in cases]
     lines = "".join(line_of(case) + "\n" for case in cases)
     ended = subprocess.run([options.program], input=lines, stdout=subprocess.PIPE, text=True)
     answers = ended.stdout.split("\n")[:-1]
