@@ -3,17 +3,20 @@
 
 #include <chrono>
 #include <csignal>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <aioxx/core/asio_backend.hpp>
 #include <aioxx/core/event_loop.hpp>
 #include <aioxx/process/run_process.hpp>
+#include <aioxx/streams/open_connection.hpp>
 #include <aioxx/tasks/runner.hpp>
 #include <aioxx/tasks/sleep.hpp>
 
@@ -42,12 +45,13 @@ bool succeeds(pid_t child) {
     return status == 0;
 }
 
-coro<bool> hears_its_signals() {
+// Parameters: `after_sending` is called after each signal, before the loop can hear of it.
+coro<bool> hears_its_signals(std::function<void()> after_sending) {
     int heard = 0;
     get_running_loop().add_signal_handler(SIGUSR1, [&] { ++heard; });
     for (int sent = 1; sent <= 5; ++sent) {
         ::kill(::getpid(), SIGUSR1);
-        ::usleep(5'000);  // it would be the parent's, if that could hear of it
+        after_sending();
         for (int turn = 0; turn < 500 && heard != sent; ++turn) co_await sleep(1ms);
         if (heard != sent) co_return false;
     }
@@ -81,10 +85,29 @@ TEST_CASE("the signals of a forked child are its own", "[core][MI003]") {
     run([]() -> coro<> {
         int heard_here = 0;
         get_running_loop().add_signal_handler(SIGUSR1, [&] { ++heard_here; });
-        const pid_t child = in_child([] { return run(hears_its_signals()); });
-        int status = -1;
-        while (::waitpid(child, &status, WNOHANG) == 0) co_await sleep(1ms);
-        CHECK(status == 0);
+        int ends[2];
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+        unique_fd ours(ends[0]);
+        unique_fd childs(ends[1]);
+        // The child tells of each signal and waits for the answer: the parent's loop, which has waited for both, would
+        // have taken the signal by then.
+        const pid_t child = in_child([&] {
+            ours.reset();
+            const auto ask_parent = [&] {
+                char byte = '?';
+                if (::write(childs.get(), &byte, 1) != 1 || ::read(childs.get(), &byte, 1) != 1) ::_exit(2);
+            };
+            return run(hears_its_signals(ask_parent));
+        });
+        childs.reset();
+        const stream parent = co_await open_socket(std::move(ours));
+        for (int answered = 0; answered < 5; ++answered) {
+            co_await parent.reader.readexactly(1);
+            co_await sleep(0s);
+            co_await parent.writer.send("!");
+        }
+        co_await parent.reader.read();  // the child has ended
+        CHECK(succeeds(child));
         CHECK(heard_here == 0);
         ::kill(::getpid(), SIGUSR1);
         while (heard_here == 0) co_await sleep(1ms);
@@ -94,7 +117,7 @@ TEST_CASE("the signals of a forked child are its own", "[core][MI003]") {
 
 TEST_CASE("a fork outside of a loop leaves the loops alone", "[core]") {
     event_loop loop(std::make_unique<asio_backend>());
-    CHECK(succeeds(in_child([] { return run(hears_its_signals()); })));
+    CHECK(succeeds(in_child([] { return run(hears_its_signals([] {})); })));
     bool ran = false;
     loop.call_soon([&] {
         ran = true;

@@ -490,8 +490,8 @@ TEST_CASE("a child of another user has nothing of our rights", "[transports]") {
     options.group = "daemon";
     options.extra_groups = std::vector<std::string>{"2", "daemon"};
     CHECK(output_of(sh("id -u; id -G"), options) == "4711\n1 2\n");
-    options.cwd = "/root/nowhere";
-    CHECK(contains(text_of<broken_error>([&] { static_cast<void>(spawn({"id"}, options)); }), "/root/nowhere"));
+    options.cwd = "/nowhere/at/all";
+    CHECK(contains(text_of<broken_error>([&] { static_cast<void>(spawn({"id"}, options)); }), "/nowhere/at/all"));
     CHECK(has_no_children());
 }
 

@@ -52,7 +52,7 @@ struct stream {
 /// Connects over TCP. `auto [reader, writer] = co_await open_connection("localhost", 8888);`
 ///
 /// Parameters: `limit` the longest line of the reader, in bytes; the rest as create_connection.
-/// Errors and cancellation as create_connection. Asyncio: open_connection.
+/// Errors: as create_connection. Cancellation: safe, nothing stays open. Asyncio: open_connection.
 [[nodiscard]] inline coro<stream> open_connection(std::string host, std::uint16_t port, connect_options options = {},
                                                   std::size_t limit = stream_reader::default_limit) {
     auto made = co_await create_connection([limit] { return std::make_shared<stream_protocol>(limit); },
@@ -61,6 +61,7 @@ struct stream {
 }
 
 /// Connects to a Unix socket. As open_connection; asyncio: open_unix_connection.
+/// Cancellation: safe, nothing stays open.
 [[nodiscard]] inline coro<stream> open_unix_connection(std::string path, connect_options options = {},
                                                        std::size_t limit = stream_reader::default_limit) {
     auto made = co_await create_unix_connection([limit] { return std::make_shared<stream_protocol>(limit); },
@@ -69,6 +70,7 @@ struct stream {
 }
 
 /// Makes a stream of a stream socket that is connected already; it is the stream's from now on.
+/// Errors: as connect_accepted_socket. Cancellation: safe, the socket is closed.
 [[nodiscard]] inline coro<stream> open_socket(unique_fd socket, std::size_t limit = stream_reader::default_limit) {
     auto made = co_await connect_accepted_socket([limit] { return std::make_shared<stream_protocol>(limit); },
                                                  std::move(socket));

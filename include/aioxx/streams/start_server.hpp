@@ -78,7 +78,8 @@ auto handler_factory(Handler handler, std::size_t limit) {
 /// The connection is closed, after what was written is sent, when the handler returns. What it throws is reported.
 /// Parameters: `handler` `coro<>(stream_reader, stream_writer)`, kept as long as the server; `limit` the longest
 /// line of the readers, in bytes; the rest as create_server.
-/// Errors and cancellation as create_server. Asyncio: start_server, which leaves the connection open.
+/// Errors: as create_server. Cancellation: safe, nothing listens. A handler that is cancelled closes its connection.
+/// Asyncio: start_server, which leaves the connection open.
 template <stream_handler Handler>
 coro<server> start_server(Handler handler, std::string host, std::uint16_t port, listen_options options = {},
                           std::size_t limit = stream_reader::default_limit) {
@@ -87,6 +88,7 @@ coro<server> start_server(Handler handler, std::string host, std::uint16_t port,
 }
 
 /// Listens on a Unix socket. As start_server; asyncio: start_unix_server.
+/// Cancellation: safe, nothing listens.
 template <stream_handler Handler>
 coro<server> start_unix_server(Handler handler, std::string path, listen_options options = {},
                                std::size_t limit = stream_reader::default_limit) {
