@@ -6,9 +6,6 @@
 //
 //   bulk [--rounds N]
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -27,7 +24,9 @@
 #include <aioxx/tasks/gather.hpp>
 #include <aioxx/tasks/runner.hpp>
 
+#include "loopback.hpp"
 #include "rounds.hpp"
+#include "stream_ends.hpp"
 
 namespace {
 
@@ -148,26 +147,10 @@ void run_protocol(int fd, work to_do) { aioxx::run(run_protocol_end(fd, to_do));
 
 // ---- aioxx, streams ----
 
-aioxx::coro<> send_stream(aioxx::stream_writer writer, work to_do) {
-    const std::vector<char> piece(to_do.piece, 'x');
-    for (std::uint64_t left = to_do.send; left != 0;) {
-        const std::size_t size = std::min<std::uint64_t>(left, piece.size());
-        co_await writer.send(aioxx::bytes_view(piece).first(size));
-        left -= size;
-    }
-    co_await writer.drain();
-}
-aioxx::coro<> receive_stream(aioxx::stream_reader reader, std::uint64_t left) {
-    while (left != 0) {
-        const aioxx::bytes_view arrived = co_await reader.read_view();
-        if (arrived.empty()) std::abort();
-        left -= arrived.size();
-    }
-}
 aioxx::coro<> run_stream_end(int fd, work to_do) {
     const aioxx::stream both = co_await aioxx::open_socket(aioxx::unique_fd(fd));
-    auto sending = aioxx::create_task(send_stream(both.writer, to_do));
-    auto receiving = aioxx::create_task(receive_stream(both.reader, to_do.receive));
+    auto sending = aioxx::create_task(bench::send_stream(both.writer, to_do.send, to_do.piece));
+    auto receiving = aioxx::create_task(bench::receive_stream(both.reader, to_do.receive));
     co_await aioxx::gather(sending, receiving);
     both.writer.close();
     co_await both.writer.wait_closed();
@@ -176,29 +159,10 @@ void run_streams(int fd, work to_do) { aioxx::run(run_stream_end(fd, to_do)); }
 
 // ---- measuring ----
 
-std::pair<int, int> connected_sockets() {
-    const int listening = bench::check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    bench::check(bind(listening, reinterpret_cast<sockaddr*>(&address), size), "bind");
-    bench::check(listen(listening, 1), "listen");
-    bench::check(getsockname(listening, reinterpret_cast<sockaddr*>(&address), &size), "getsockname");
-    const int near = bench::check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
-    bench::check(connect(near, reinterpret_cast<sockaddr*>(&address), size), "connect");
-    const int far = bench::check(accept(listening, nullptr, nullptr), "accept");
-    close(listening);
-    const int one = 1;
-    setsockopt(near, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    setsockopt(far, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    return {near, far};
-}
-
 using end_function = void (*)(int, work);
 
 bench::reached measure(end_function near, work near_does, end_function far, work far_does) {
-    const auto [near_fd, far_fd] = connected_sockets();
+    const auto [near_fd, far_fd] = bench::connected_sockets();
     const double begin = bench::now();
     const pid_t one = bench::in_child(0, [&, fd = near_fd, other = far_fd] {
         close(other);

@@ -3,15 +3,13 @@
 // tests/bench/echo_epoll.cpp: the limit of the echo table: plain epoll, level-triggered, one buffer for all
 // connections, three system calls a message (epoll_wait, recv, send).
 
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <string>
 #include <string_view>
 
-#include "server.hpp"
+#include "loopback.hpp"
 
 namespace {
 
@@ -63,38 +61,19 @@ void send_rest(int epoll, connection* peer) {
 
 void accept_all(int epoll, int listener) {
     for (;;) {
-        const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        const int fd = bench::accept_on(listener, SOCK_NONBLOCK);
         if (fd < 0) return;
-        const int on = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         watch(epoll, *new connection{fd, {}}, EPOLLIN, EPOLL_CTL_ADD);
     }
-}
-
-int listen_on(std::uint16_t& port) {
-    const int fd = check(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
-    const int on = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    sockaddr_in address{};
-    socklen_t size = sizeof address;
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    check(bind(fd, reinterpret_cast<sockaddr*>(&address), size), "bind");
-    check(listen(fd, SOMAXCONN), "listen");
-    check(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), "getsockname");
-    port = ntohs(address.sin_port);
-    return fd;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::uint16_t port = bench::port_argument(argc, argv);
-    connection listener{listen_on(port), {}};
+    connection listener{bench::listen_on(bench::port_argument(argc, argv), SOCK_NONBLOCK), {}};
     const int epoll = check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
     watch(epoll, listener, EPOLLIN, EPOLL_CTL_ADD);
-    bench::announce(port);
+    bench::announce(bench::port_of(listener.fd));
     for (;;) {
         epoll_event events[128];
         const int count = epoll_wait(epoll, events, 128, -1);

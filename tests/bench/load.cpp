@@ -4,8 +4,6 @@
 // It verifies what comes back (length, order, samples of the content, a clean end) and measures, over the
 // window after the warm-up, its own messages, the CPU time of the server and the server's allocations.
 
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -17,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "server.hpp"
+#include "loopback.hpp"
 
 namespace {
 
@@ -185,15 +183,8 @@ private:
 
     void open(std::size_t index) {
         connection& peer = connections_[index];
-        peer.fd = check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(options_.port);
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        check(connect(peer.fd, reinterpret_cast<sockaddr*>(&address), sizeof address), "connect");
+        peer.fd = bench::connect_to(options_.port);
         check(fcntl(peer.fd, F_SETFL, O_NONBLOCK), "O_NONBLOCK");
-        const int on = 1;
-        check(setsockopt(peer.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "TCP_NODELAY");
         watch(index, EPOLLIN, EPOLL_CTL_ADD);
         ++open_;
     }

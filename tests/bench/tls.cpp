@@ -35,7 +35,9 @@
 #include <aioxx/tasks/gather.hpp>
 #include <aioxx/tasks/runner.hpp>
 
+#include "loopback.hpp"
 #include "rounds.hpp"
+#include "stream_ends.hpp"
 #include "support/certificates.hpp"
 
 namespace {
@@ -67,11 +69,6 @@ const aioxx::tls::context& context_for(role side) {
 
 void wait_for_signal_to_end() {
     std::signal(SIGTERM, [](int) { std::_Exit(0); });
-}
-
-void send_at_once(int fd) {
-    const int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
 // ---- raw ----
@@ -132,8 +129,7 @@ void serve_raw(int listening) {
     std::vector<ssl_ptr> kept;
     kept.reserve(10'000);
     for (;;) {
-        const int fd = bench::check(accept(listening, nullptr, nullptr), "accept");
-        send_at_once(fd);
+        const int fd = bench::check(bench::accept_on(listening), "accept");
         ssl_ptr connection = secure(fd, role::server);
         if constexpr (Release) SSL_set_mode(connection.get(), SSL_MODE_RELEASE_BUFFERS);
         char byte = 0;
@@ -339,22 +335,6 @@ aioxx::coro<aioxx::stream> open_stream(int fd, role side) {
         aioxx::unique_fd(fd), context_for(side), options_for(side));
     co_return aioxx::make_stream(made.protocol);
 }
-aioxx::coro<> send_stream(aioxx::stream_writer writer, work to_do) {
-    const std::vector<char> piece(to_do.piece, 'x');
-    for (std::uint64_t left = to_do.send; left != 0;) {
-        const std::size_t size = std::min<std::uint64_t>(left, piece.size());
-        co_await writer.send(aioxx::bytes_view(piece).first(size));
-        left -= size;
-    }
-    co_await writer.drain();
-}
-aioxx::coro<> receive_stream(aioxx::stream_reader reader, std::uint64_t left) {
-    while (left != 0) {
-        const aioxx::bytes_view arrived = co_await reader.read_view();
-        if (arrived.empty()) std::abort();
-        left -= arrived.size();
-    }
-}
 aioxx::coro<> take_turns(aioxx::stream both, work left) {
     const std::vector<char> piece(left.piece, 'x');
     if (left.side == role::client) co_await both.writer.send(piece);
@@ -371,8 +351,8 @@ aioxx::coro<> run_stream_end(int fd, work to_do) {
     if (to_do.in_turns) {
         co_await take_turns(both, to_do);
     } else {
-        auto sending = aioxx::create_task(send_stream(both.writer, to_do));
-        auto receiving = aioxx::create_task(receive_stream(both.reader, to_do.receive));
+        auto sending = aioxx::create_task(bench::send_stream(both.writer, to_do.send, to_do.piece));
+        auto receiving = aioxx::create_task(bench::receive_stream(both.reader, to_do.receive));
         co_await aioxx::gather(sending, receiving);
     }
     both.writer.close();
@@ -396,25 +376,6 @@ void serve_streams(int listening) { aioxx::run(serve_streams_on(listening)); }
 
 // ---- measuring ----
 
-int listening_socket() {
-    const int made = bench::check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    bench::check(bind(made, reinterpret_cast<sockaddr*>(&address), sizeof address), "bind");
-    bench::check(listen(made, 100), "listen");
-    return made;
-}
-int connect_to(int listening) {
-    sockaddr_in address{};
-    socklen_t size = sizeof address;
-    bench::check(getsockname(listening, reinterpret_cast<sockaddr*>(&address), &size), "getsockname");
-    const int made = bench::check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
-    bench::check(connect(made, reinterpret_cast<sockaddr*>(&address), size), "connect");
-    send_at_once(made);
-    return made;
-}
-
 using end_function = void (*)(int, work);
 
 // Parameters: `unit` bytes that count as one.
@@ -422,19 +383,15 @@ bench::reached measure(end_function end, work near_does, double unit) {
     work far_does = near_does;
     far_does.side = role::server;
     std::swap(far_does.send, far_does.receive);
-    const int listening = listening_socket();
-    const int near_fd = connect_to(listening);
-    const int far_fd = bench::check(accept(listening, nullptr, nullptr), "accept");
-    send_at_once(far_fd);
-    close(listening);
+    const auto [near_fd, far_fd] = bench::connected_sockets();
     const double begin = bench::now();
-    const pid_t one = bench::in_child(0, [&] {
-        close(far_fd);
-        end(near_fd, near_does);
+    const pid_t one = bench::in_child(0, [&, fd = near_fd, other = far_fd] {
+        close(other);
+        end(fd, near_does);
     });
-    const pid_t two = bench::in_child(1, [&] {
-        close(near_fd);
-        end(far_fd, far_does);
+    const pid_t two = bench::in_child(1, [&, fd = far_fd, other = near_fd] {
+        close(other);
+        end(fd, far_does);
     });
     close(near_fd);
     close(far_fd);
@@ -460,7 +417,7 @@ SSL_SESSION* greet(int fd, ssl_ptr& connection, SSL_SESSION* session) {
 bench::reached measure_handshakes(server_function serve, bool resumed) {
     constexpr int full_count = 1000;
     const int count = resumed ? 2 * full_count : full_count;
-    const int listening = listening_socket();
+    const int listening = bench::listen_on(0);
     const double begin = bench::now();
     const pid_t server = bench::in_child(1, [&] {
         wait_for_signal_to_end();
@@ -469,7 +426,7 @@ bench::reached measure_handshakes(server_function serve, bool resumed) {
     const pid_t client = bench::in_child(0, [&] {
         SSL_SESSION* last = nullptr;
         for (int turn = 0; turn < count; ++turn) {
-            const int fd = connect_to(listening);
+            const int fd = bench::connect_to(bench::port_of(listening));
             ssl_ptr connection;
             SSL_SESSION* const made = greet(fd, connection, last);
             if (last != nullptr) SSL_SESSION_free(last);
@@ -494,7 +451,7 @@ bench::reached measure_clients(end_function end) {
     work one;
     one.send = one.receive = one.piece = 1;
     one.in_turns = true;
-    const int listening = listening_socket();
+    const int listening = bench::listen_on(0);
     const double begin = bench::now();
     const pid_t server = bench::in_child(1, [&] {
         wait_for_signal_to_end();
@@ -502,7 +459,7 @@ bench::reached measure_clients(end_function end) {
     });
     const pid_t client = bench::in_child(0, [&] {
         for (int turn = 0; turn < count; ++turn) {
-            const int fd = connect_to(listening);
+            const int fd = bench::connect_to(bench::port_of(listening));
             end(fd, one);
             close(fd);
         }
@@ -531,7 +488,7 @@ double anonymous_kilobytes(pid_t of) {
 double measure_memory(server_function serve) {
     constexpr int from = 200;
     constexpr int to = 2000;
-    const int listening = listening_socket();
+    const int listening = bench::listen_on(0);
     const pid_t server = bench::in_child(1, [&] {
         wait_for_signal_to_end();
         serve(listening);
@@ -541,7 +498,7 @@ double measure_memory(server_function serve) {
     double before = 0;
     for (int turn = 0; turn < to; ++turn) {
         if (turn == from) before = anonymous_kilobytes(server);
-        sockets.push_back(connect_to(listening));
+        sockets.push_back(bench::connect_to(bench::port_of(listening)));
         SSL_SESSION_free(greet(sockets.back(), kept.emplace_back(), nullptr));
         SSL_set_mode(kept.back().get(), SSL_MODE_RELEASE_BUFFERS);
     }

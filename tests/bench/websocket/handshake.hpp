@@ -4,10 +4,6 @@
 // tests/bench/websocket/handshake.hpp: what the raw programs need before the first frame: a listener, and the opening
 // handshake of RFC 6455. Nothing of it takes part in the measured traffic.
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cstdint>
@@ -23,22 +19,6 @@ namespace bench {
 
 /// Whether a server is to take messages without answering, but for those that are "?".
 inline bool is_sink() { return std::getenv("AIOXX_BENCH_SINK") != nullptr; }
-
-inline int listen_on(std::uint16_t& port) {
-    const int fd = check(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
-    const int on = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    sockaddr_in address{};
-    socklen_t size = sizeof address;
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    check(bind(fd, reinterpret_cast<sockaddr*>(&address), size), "bind");
-    check(listen(fd, SOMAXCONN), "listen");
-    check(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), "getsockname");
-    port = ntohs(address.sin_port);
-    return fd;
-}
 
 /// The answer to a request that is taken to be one for a WebSocket.
 inline std::string handshake_answer(const std::string& head) {

@@ -5,8 +5,6 @@
 // the frames and answers them, and does nothing for comfort. Unmasking is the library's, so that it is no difference.
 // AIOXX_BENCH_SINK: it answers only the messages "?".
 
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -15,6 +13,7 @@
 
 #include <aioxx/websocket/proto/mask.hpp>
 
+#include "../loopback.hpp"
 #include "handshake.hpp"
 
 namespace {
@@ -144,10 +143,8 @@ void send_rest(int epoll, connection* peer) {
 
 void accept_all(int epoll, int listener) {
     for (;;) {
-        const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        const int fd = bench::accept_on(listener, SOCK_NONBLOCK);
         if (fd < 0) return;
-        const int on = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         auto* peer = new connection;
         peer->fd = fd;
         watch(epoll, *peer, EPOLLIN, EPOLL_CTL_ADD);
@@ -158,12 +155,11 @@ void accept_all(int epoll, int listener) {
 
 int main(int argc, char** argv) {
     const bool sink = bench::is_sink();
-    std::uint16_t port = bench::port_argument(argc, argv);
     connection listener;
-    listener.fd = bench::listen_on(port);
+    listener.fd = bench::listen_on(bench::port_argument(argc, argv), SOCK_NONBLOCK);
     const int epoll = check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
     watch(epoll, listener, EPOLLIN, EPOLL_CTL_ADD);
-    bench::announce(port);
+    bench::announce(bench::port_of(listener.fd));
     for (;;) {
         epoll_event events[128];
         const int count = epoll_wait(epoll, events, 128, -1);

@@ -9,8 +9,6 @@
 // One way, a connection sends blocks of messages that end with "?", and has two of them under way; a block counts when
 // its "?" is answered.
 
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -22,7 +20,7 @@
 #include <string_view>
 #include <vector>
 
-#include "../server.hpp"
+#include "../loopback.hpp"
 
 namespace {
 
@@ -160,14 +158,7 @@ private:
 
     void open(std::size_t index) {
         connection& peer = connections_[index];
-        peer.fd = check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(options_.port);
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        check(connect(peer.fd, reinterpret_cast<sockaddr*>(&address), sizeof address), "connect");
-        const int on = 1;
-        check(setsockopt(peer.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "TCP_NODELAY");
+        peer.fd = bench::connect_to(options_.port);
         constexpr std::string_view request =
             "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
