@@ -26,21 +26,29 @@ struct outcome {
     friend bool operator==(const outcome&, const outcome&) = default;
 };
 
-outcome parse(frame_parser parser, const std::vector<std::string>& pieces) {
+std::string unmasked(const frame_header& header, aioxx::bytes_view payload, std::uint64_t phase = 0) {
+    std::string plain = wire::str(payload);
+    if (header.masked) apply_mask(reinterpret_cast<std::byte*>(plain.data()), payload, header.mask, phase);
+    return plain;
+}
+
+// Parameters: `wholes` asks for whole messages first, as an endpoint does.
+outcome parse(frame_parser parser, const std::vector<std::string>& pieces, bool wholes = false) {
     outcome result;
     std::string payload;
     for (const std::string& piece : pieces) {
         aioxx::bytes_view input = piece;
-        while (const std::optional<frame_piece> part = parser.next(input)) {
+        for (;;) {
+            if (const auto whole = wholes ? parser.next_whole(input) : std::nullopt) {
+                result.frames.push_back({parser.header(), unmasked(parser.header(), *whole)});
+                continue;
+            }
+            const std::optional<frame_piece> part = parser.next(input);
+            if (!part) break;
             const frame_header& header = parser.header();
             if (part->first) payload.clear();
             CHECK(part->offset == payload.size());
-            std::string plain = wire::str(part->payload);
-            if (header.masked) {
-                apply_mask(reinterpret_cast<std::byte*>(plain.data()), part->payload, header.mask,
-                           part->offset);
-            }
-            payload += plain;
+            payload += unmasked(header, part->payload, part->offset);
             CHECK(part->last == (payload.size() == header.payload_size));
             if (part->last) result.frames.push_back({header, payload});
         }
@@ -53,8 +61,10 @@ outcome parse(frame_parser parser, const std::vector<std::string>& pieces) {
 outcome parse(role us, const std::string& input, std::uint64_t limit = frame_parser::unlimited) {
     const std::vector<std::vector<std::string>> ways = wire::cuts(input);
     const outcome whole = parse(frame_parser(us, limit), ways[0]);
-    for (const std::vector<std::string>& pieces : ways)
+    for (const std::vector<std::string>& pieces : ways) {
         CHECK(parse(frame_parser(us, limit), pieces) == whole);
+        CHECK(parse(frame_parser(us, limit), pieces, true) == whole);
+    }
     return whole;
 }
 
@@ -130,6 +140,31 @@ TEST_CASE("payloads around every length form survive any cut", "[websocket]") {
         const outcome result = parse(frame_parser(role::server), {input});
         REQUIRE(result.frames.size() == 1);
         CHECK(result.frames[0].payload == std::string(size, 'p'));
+    }
+}
+
+TEST_CASE("a whole message in one frame is taken at once, and nothing else is", "[websocket]") {
+    const auto taken = [](const std::string& input) {
+        frame_parser parser(role::server, frame_parser::unlimited, true);
+        aioxx::bytes_view left = input;
+        const auto whole = parser.next_whole(left);
+        return whole ? std::optional(unmasked(parser.header(), *whole) + "|" + wire::str(left)) : std::nullopt;
+    };
+    const auto masked = [](opcode code, const std::string& payload) { return wire::frame(role::client, code, payload); };
+    for (const std::size_t size : {0U, 1U, 125U, 126U, 65535U, 65536U}) {
+        const std::string payload = wire::some_text(size);
+        CHECK(taken(masked(opcode::text, payload)) == payload + "|");
+        CHECK(taken(masked(opcode::binary, payload) + "rest") == payload + "|rest");
+        CHECK(taken(masked(opcode::text, payload).substr(0, payload.size() + 5)) == std::nullopt);
+    }
+    CHECK(taken("") == std::nullopt);
+    CHECK(taken(masked(opcode::ping, "x")) == std::nullopt);
+    CHECK(taken(masked(opcode::continuation, "x")) == std::nullopt);
+    CHECK(taken(wire::frame(role::server, opcode::text, "x")) == std::nullopt);
+    for (const char first : {'\x01', '\xC1', '\x91'}) {  // a fragment, compressed, reserved
+        std::string other = masked(opcode::text, "x");
+        other[0] = first;
+        CHECK(taken(other) == std::nullopt);
     }
 }
 

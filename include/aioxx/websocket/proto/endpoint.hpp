@@ -105,22 +105,13 @@ public:
     ///
     /// Returns: nothing when more input is needed.
     [[nodiscard]] std::optional<event> next_event() {
-        if (!is_receiving(state_)) return at_end_of_input();
-        if (const std::optional<bytes_view> part = assembler_.take_part()) return message_event(*part);
-        while (const std::optional<frame_piece> piece = parser_.next(input_)) {
-            // The constness was only added by input_ when the memory was lent for writing.
-            std::byte* const place = writable_ ? const_cast<std::byte*>(piece->payload.data()) : nullptr;
-            const frame_header& header = parser_.header();
-            if (is_control(header.code)) {
-                if (std::optional<event> found = control(header, *piece, place)) return found;
-            } else if (const std::optional<bytes_view> payload = assembler_.add(header, *piece, place)) {
-                return message_event(*payload);
-            } else if (const std::optional<peer_fault> wrong = assembler_.fault()) {
-                return refuse(*wrong);
-            }
-        }
-        if (const std::optional<peer_fault> wrong = parser_.fault()) return refuse(*wrong);
-        return at_end_of_input();
+        if (input_.empty() && !assembler_.in_message()) return at_end_of_input();
+        const std::optional<bytes_view> whole = takes_whole() ? parser_.next_whole(input_) : std::nullopt;
+        if (!whole) return next_event_in_pieces();
+        const frame_header& header = parser_.header();
+        const std::optional<bytes_view> payload = assembler_.add_whole(header, *whole, place_of(*whole));
+        if (!payload) [[unlikely]] return refuse(*assembler_.fault());
+        return event_of(header.code, *payload);
     }
 
     /// Reports messages in parts as they arrive, for those that are too large to wait for. May be changed at
@@ -326,11 +317,44 @@ private:
 
     // -- receiving
 
+    // Whether a message that lies in the input as a whole needs nothing else.
+    [[nodiscard]] bool takes_whole() const noexcept {
+        return is_receiving(state_) && assembler_.takes_whole() && (writable_ || us_ == role::client);
+    }
+
+    // The memory of some input, if it may be written to: the constness was only added by input_ then.
+    [[nodiscard]] std::byte* place_of(bytes_view piece) const noexcept {
+        return writable_ ? const_cast<std::byte*>(piece.data()) : nullptr;
+    }
+
+    // ... whatever it is.
+    std::optional<event> next_event_in_pieces() {
+        if (!is_receiving(state_)) return at_end_of_input();
+        if (const std::optional<bytes_view> part = assembler_.take_part()) return message_event(*part);
+        while (const std::optional<frame_piece> piece = parser_.next(input_)) {
+            std::byte* const place = place_of(piece->payload);
+            const frame_header& header = parser_.header();
+            if (is_control(header.code)) {
+                if (std::optional<event> found = control(header, *piece, place)) return found;
+            } else if (const std::optional<bytes_view> payload = assembler_.add(header, *piece, place)) {
+                return message_event(*payload);
+            } else if (const std::optional<peer_fault> wrong = assembler_.fault()) {
+                return refuse(*wrong);
+            }
+        }
+        if (const std::optional<peer_fault> wrong = parser_.fault()) return refuse(*wrong);
+        return at_end_of_input();
+    }
+
     // Made in place: a copy has to wait for the stores that it reads.
-    [[nodiscard]] std::optional<event> message_event(bytes_view payload) const noexcept {
+    [[nodiscard]] static std::optional<event> event_of(opcode code, bytes_view payload) noexcept {
         std::optional<event> found(std::in_place);
-        found->kind = assembler_.kind() == opcode::text ? event_kind::text : event_kind::binary;
+        found->kind = code == opcode::text ? event_kind::text : event_kind::binary;
         found->payload = payload;
+        return found;
+    }
+    [[nodiscard]] std::optional<event> message_event(bytes_view payload) const noexcept {
+        std::optional<event> found = event_of(assembler_.kind(), payload);
         found->begins = assembler_.at_beginning();
         found->ends = !assembler_.in_message();
         return found;

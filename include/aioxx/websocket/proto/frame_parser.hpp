@@ -73,7 +73,23 @@ public:
         return piece;
     }
 
-    /// The header of the frame that the last piece belongs to.
+    /// Takes a message off the front of `input` that lies there as a whole, in one frame and not compressed: most do, and it
+    /// is less work than next().
+    ///
+    /// Returns: the payload, masked as it came; nothing when next() has to find out what there is, or after a fault.
+    /// Lifetime: it points into the input.
+    [[nodiscard]] std::optional<bytes_view> next_whole(bytes_view& input) {
+        const std::byte* const bytes = input.data();
+        if (in_payload_ || stored_size_ != 0 || input.size() < 2 || !is_plain_message(bytes)) return std::nullopt;
+        const std::size_t size = header_size(bytes);
+        if (input.size() < size || fault_ || !decode(bytes)) return std::nullopt;
+        if (input.size() - size < header_.payload_size) return std::nullopt;  // next() decodes it again
+        const bytes_view payload = input.subview(size, static_cast<std::size_t>(header_.payload_size));
+        input.remove_prefix(size + payload.size());
+        return payload;
+    }
+
+    /// The header of the frame that the last piece belongs to, or the last whole message.
     [[nodiscard]] const frame_header& header() const noexcept { return header_; }
 
     /// What was wrong with the input, once something was. The parser then stays where it is.
@@ -127,6 +143,12 @@ private:
     // A data frame that is not compressed breaks none of the rules below.
     [[nodiscard]] bool starts_plainly(const std::byte* bytes) const noexcept {
         return (at(bytes, 0) & 0x7F) <= 2 && (at(bytes, 1) >> 7 != 0) == (us_ == role::server);
+    }
+
+    // A message in one frame, not compressed.
+    [[nodiscard]] bool is_plain_message(const std::byte* bytes) const noexcept {
+        const unsigned first = at(bytes, 0);
+        return (first == 0x81 || first == 0x82) && (at(bytes, 1) >> 7 != 0) == (us_ == role::server);
     }
 
     // The rules that the first two bytes can break.

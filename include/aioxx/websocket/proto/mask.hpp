@@ -5,6 +5,7 @@
 // The same operation masks and unmasks; the phase lets a payload be handled in pieces.
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -17,52 +18,61 @@ namespace aioxx::websocket {
 /// The four bytes of a frame's masking key, in the order of the wire.
 using masking_key = std::array<std::byte, 4>;
 
+namespace detail {
+
+/// A masking key twice, as it lies in memory from some place in the payload on.
+[[nodiscard]] constexpr std::uint64_t turn_key(std::uint64_t key_twice, std::uint64_t phase) noexcept {
+    const int bits = static_cast<int>(phase & 3) * 8;
+    return std::endian::native == std::endian::little ? std::rotr(key_twice, bits) : std::rotl(key_twice, bits);
+}
+
+// Words are copied from memory and to it, because neither side is aligned.
+[[nodiscard]] inline std::uint64_t masked_word(const std::byte* from, std::uint64_t key_twice) noexcept {
+    std::uint64_t word;
+    std::memcpy(&word, from, sizeof word);
+    return word ^ key_twice;
+}
+inline void put_word(std::byte* to, std::uint64_t word) noexcept { std::memcpy(to, &word, sizeof word); }
+
+/// As apply_mask, for at least 16 bytes. Two words at a time, each with a name, is what compilers turn into vector
+/// registers.
+inline void mask_pairs(std::byte* to, const std::byte* from, std::size_t size, std::uint64_t key) noexcept {
+    // The last pair may overlap the one before: it is read before anything is written, so that masking in place is right.
+    const std::uint64_t last_key = turn_key(key, size);  // 16 bytes are whole keys
+    const std::uint64_t last_first = masked_word(from + size - 16, last_key);
+    const std::uint64_t last_second = masked_word(from + size - 8, last_key);
+    std::byte* const last = to + size - 16;
+    for (const std::byte* const end = from + size - 16; from < end; from += 16, to += 16) {
+        const std::uint64_t first = masked_word(from, key);
+        const std::uint64_t second = masked_word(from + 8, key);
+        put_word(to, first);
+        put_word(to + 8, second);
+    }
+    put_word(last, last_first);
+    put_word(last + 8, last_second);
+}
+
+/// As mask_pairs, with larger vectors where the machine has them.
+inline void mask_large(std::byte* to, const std::byte* from, std::size_t size, std::uint64_t key) noexcept {
+    const std::size_t rest = 16 + size % 16;  // at least a pair, so that what is left has one
+    const std::size_t done = has_vectors() ? mask_vectors(to, from, size - rest, key) : 0;
+    mask_pairs(to + done, from + done, size - done, key);
+}
+
+}  // namespace detail
+
 /// Writes `from`, masked or unmasked, to `to`.
 ///
 /// Parameters: `phase` how many bytes of the payload came before `from`.
 /// Requires: `to` has room for from.size() bytes and is either from.data() or does not overlap it.
 inline void apply_mask(std::byte* to, bytes_view from, masking_key key, std::uint64_t phase = 0) noexcept {
-    masking_key turned;
-    for (std::size_t i = 0; i != 4; ++i)
-        turned[i] = key[(phase + i) & 3];
-    std::uint32_t word;
-    std::memcpy(&word, turned.data(), sizeof word);
-    const std::uint64_t wide = std::uint64_t{word} << 32 | word;
-
-    const std::byte* source = from.data();
-    std::size_t left = from.size();
-    constexpr std::size_t worthwhile = 512;  // below, the call costs what the larger vectors gain
-    if (left >= worthwhile && detail::has_vectors()) {
-        const std::size_t done = detail::mask_vectors(to, source, left, wide);
-        to += done;
-        source += done;
-        left -= done;
-    }
-    // Four words at a time, each with a name, is what compilers turn into vector registers. All loads precede
-    // the stores, so that masking in place is right. memcpy, because neither side is aligned.
-    for (; left >= 32; left -= 32, source += 32, to += 32) {
-        std::uint64_t a, b, c, d;
-        std::memcpy(&a, source, 8);
-        std::memcpy(&b, source + 8, 8);
-        std::memcpy(&c, source + 16, 8);
-        std::memcpy(&d, source + 24, 8);
-        a ^= wide;
-        b ^= wide;
-        c ^= wide;
-        d ^= wide;
-        std::memcpy(to, &a, 8);
-        std::memcpy(to + 8, &b, 8);
-        std::memcpy(to + 16, &c, 8);
-        std::memcpy(to + 24, &d, 8);
-    }
-    for (; left >= 8; left -= 8, source += 8, to += 8) {
-        std::uint64_t part;
-        std::memcpy(&part, source, 8);
-        part ^= wide;
-        std::memcpy(to, &part, 8);
-    }
-    for (std::size_t i = 0; i != left; ++i)
-        to[i] = source[i] ^ turned[i & 3];
+    std::uint32_t once;
+    std::memcpy(&once, key.data(), sizeof once);
+    const std::uint64_t twice = detail::turn_key(std::uint64_t{once} << 32 | once, phase);
+    constexpr std::size_t large = 512;  // below, the call costs what the larger vectors gain
+    if (from.size() >= large) return detail::mask_large(to, from.data(), from.size(), twice);
+    if (from.size() >= 16) return detail::mask_pairs(to, from.data(), from.size(), twice);
+    for (std::size_t i = 0; i != from.size(); ++i) to[i] = from[i] ^ key[(phase + i) & 3];
 }
 
 }  // namespace aioxx::websocket

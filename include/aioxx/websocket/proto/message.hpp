@@ -63,9 +63,29 @@ public:
     [[nodiscard]] std::optional<bytes_view> add(const frame_header& header, const frame_piece& piece,
                                                 std::byte* writable = nullptr) {
         forget_handed_out();
-        return is_whole(header, piece) && (!header.masked || writable != nullptr)
-                   ? add_whole(header, piece.payload, writable)
-                   : add_part(header, piece, writable);
+        return add_part(header, piece, writable);
+    }
+
+    /// Whether a message that has come in one piece is the next, and nothing has to be remembered of it: add_whole() then
+    /// does the same as add() with less work.
+    [[nodiscard]] bool takes_whole() const noexcept { return !in_message_ && !fault_; }
+
+    /// Takes a message that lies in one frame, not compressed, and in the memory of one piece.
+    ///
+    /// Parameters: `writable` the memory of the payload, lent for unmasking in place, when it is masked.
+    /// Requires: takes_whole(). Returns: the payload; nothing after a fault. Lifetime: of the input.
+    [[nodiscard]] std::optional<bytes_view> add_whole(const frame_header& header, bytes_view payload,
+                                                      std::byte* writable) {
+        forget_handed_out();
+        const std::uint64_t size = header.payload_size;
+        if (size > max_size_) [[unlikely]] return refuse_size("message of at least ", size, max_size_);
+        if (header.masked) apply_mask(writable, payload, header.mask);
+        if (header.code == opcode::text) {
+            utf8_.reset();
+            if (!utf8_.feed(payload)) [[unlikely]] return refuse_text();
+            if (!utf8_.complete()) [[unlikely]] return refuse_cut_text();
+        }
+        return payload;
     }
 
     /// What has been collected when parts are wanted in the middle of a message, or nothing.
@@ -97,24 +117,6 @@ public:
     [[nodiscard]] bytes_view buffered() const noexcept { return buffer_.view(); }
 
 private:
-    // Whether a message has come in one piece, as most do: nothing has to be remembered of it then.
-    [[nodiscard]] bool is_whole(const frame_header& header, const frame_piece& piece) const noexcept {
-        return piece.first && piece.last && header.fin && header.code != opcode::continuation &&
-               !header.compressed && !in_message_ && !fault_ && header.payload_size <= max_size_;
-    }
-
-    std::optional<bytes_view> add_whole(const frame_header& header, bytes_view payload, std::byte* writable) {
-        if (header.masked) apply_mask(writable, payload, header.mask, 0);
-        kind_ = header.code;
-        at_beginning_ = true;
-        if (kind_ == opcode::text) {
-            utf8_.reset();
-            if (!utf8_.feed(payload)) return refuse_text();
-            if (!utf8_.complete()) return refuse_cut_text();
-        }
-        return payload;
-    }
-
     std::optional<bytes_view> add_part(const frame_header& header, const frame_piece& piece, std::byte* writable) {
         if (fault_ || (piece.first && !begin(header))) return std::nullopt;
         const bool ends = piece.last && header.fin;
