@@ -53,6 +53,13 @@
 #define AIOXX_COLD
 #endif
 
+// AIOXX_NOINLINE: marks functions that are kept out of their only caller, where a shorter way is the usual one.
+#if defined(__GNUC__)
+#define AIOXX_NOINLINE [[gnu::noinline]]
+#else
+#define AIOXX_NOINLINE
+#endif
+
 // AIOXX_NAME_THREAD: names the calling thread for debuggers and ps, with 15 characters at most.
 #if defined(__linux__)
 #include <pthread.h>

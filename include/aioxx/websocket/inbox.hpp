@@ -24,6 +24,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <aioxx/base/config.hpp>
 #include <aioxx/base/pinned.hpp>
 #include <aioxx/base/ring_buffer.hpp>
 #include <aioxx/buffer/bytearray.hpp>
@@ -111,17 +112,13 @@ public:
     [[nodiscard]] message_view look() {
         take_back();
         lent_ = true;
-        if (queue_.empty() && !partial_ && lies_in_block(now_->found->payload)) {
-            lent_in_block_ = true;
-            std::optional<event>& found = now_->found;
-            streaming_ = !found->ends;
-            const message_view shown{found->kind == event_kind::text, found->payload};
-            found.reset();
-            return shown;
-        }
-        message shown = take_next();
-        now().lent = std::move(shown.data);
-        return {shown.is_text, now_->lent};
+        if (!queue_.empty() || partial_ || !lies_in_block(now_->found->payload)) return look_at_copy();
+        lent_in_block_ = true;
+        std::optional<event>& found = now_->found;
+        streaming_ = !found->ends;
+        const message_view shown{found->kind == event_kind::text, found->payload};
+        found.reset();
+        return shown;
     }
 
     /// What was looked at is done with.
@@ -303,6 +300,12 @@ private:
         streaming_ = partial_ || !now_->found->ends;
         if (partial_) return std::move(*std::exchange(partial_, nullptr));
         return take_found();
+    }
+
+    AIOXX_NOINLINE message_view look_at_copy() {
+        message shown = take_next();
+        now().lent = std::move(shown.data);
+        return {shown.is_text, now_->lent};
     }
 
     void keep_found() {

@@ -83,10 +83,11 @@ public:
         if (in_payload_ || stored_size_ != 0 || input.size() < 2 || !is_plain_message(bytes)) return std::nullopt;
         const std::size_t size = header_size(bytes);
         if (input.size() < size || fault_ || !decode(bytes)) return std::nullopt;
-        if (input.size() - size < header_.payload_size) return std::nullopt;  // next() decodes it again
-        const bytes_view payload = input.subview(size, static_cast<std::size_t>(header_.payload_size));
-        input.remove_prefix(size + payload.size());
-        return payload;
+        const std::size_t left = input.size() - size;
+        if (left < header_.payload_size) return std::nullopt;  // next() decodes it again
+        const auto length = static_cast<std::size_t>(header_.payload_size);
+        input = bytes_view(bytes + size + length, left - length);
+        return bytes_view(bytes + size, length);
     }
 
     /// The header of the frame that the last piece belongs to, or the last whole message.

@@ -34,22 +34,31 @@ namespace detail {
 }
 inline void put_word(std::byte* to, std::uint64_t word) noexcept { std::memcpy(to, &word, sizeof word); }
 
-/// As apply_mask, for at least 16 bytes. Two words at a time, each with a name, is what compilers turn into vector
-/// registers.
+/// As apply_mask, for at least 16 bytes. Words in pairs, each with a name, are what compilers turn into vector registers.
 inline void mask_pairs(std::byte* to, const std::byte* from, std::size_t size, std::uint64_t key) noexcept {
     // The last pair may overlap the one before: it is read before anything is written, so that masking in place is right.
     const std::uint64_t last_key = turn_key(key, size);  // 16 bytes are whole keys
     const std::uint64_t last_first = masked_word(from + size - 16, last_key);
     const std::uint64_t last_second = masked_word(from + size - 8, last_key);
-    std::byte* const last = to + size - 16;
-    for (const std::byte* const end = from + size - 16; from < end; from += 16, to += 16) {
-        const std::uint64_t first = masked_word(from, key);
-        const std::uint64_t second = masked_word(from + 8, key);
-        put_word(to, first);
-        put_word(to + 8, second);
+    std::size_t done = 0;
+    for (; size - done > 32; done += 32) {
+        const std::uint64_t a = masked_word(from + done, key);
+        const std::uint64_t b = masked_word(from + done + 8, key);
+        const std::uint64_t c = masked_word(from + done + 16, key);
+        const std::uint64_t d = masked_word(from + done + 24, key);
+        put_word(to + done, a);
+        put_word(to + done + 8, b);
+        put_word(to + done + 16, c);
+        put_word(to + done + 24, d);
     }
-    put_word(last, last_first);
-    put_word(last + 8, last_second);
+    if (size - done > 16) {
+        const std::uint64_t a = masked_word(from + done, key);
+        const std::uint64_t b = masked_word(from + done + 8, key);
+        put_word(to + done, a);
+        put_word(to + done + 8, b);
+    }
+    put_word(to + size - 16, last_first);
+    put_word(to + size - 8, last_second);
 }
 
 /// As mask_pairs, with larger vectors where the machine has them.
