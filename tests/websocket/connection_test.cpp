@@ -916,6 +916,41 @@ TEST_CASE("a message that is looked at stays while others arrive", "[websocket]"
     }());
 }
 
+TEST_CASE("messages that came together can be received together, and pings among them are answered", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        raw_client ends;
+        co_await settle();
+        std::string bytes;
+        for (int i = 0; i < 3; ++i) bytes += wire::frame(role::client, opcode::text, "message " + std::to_string(i));
+        bytes += wire::frame(role::client, opcode::ping, "p");
+        bytes += wire::frame(role::client, opcode::binary, "behind the ping");
+        ends.peer->connection()->write(bytes);
+        const auto batch = co_await ends.server.receive_batch();
+        REQUIRE(batch.size() == 4);
+        CHECK((batch[0].is_text && batch[0].str() == "message 0"));
+        CHECK(batch[2].str() == "message 2");
+        CHECK((!batch[3].is_text && batch[3].str() == "behind the ping"));
+        co_await settle();
+        CHECK(ends.peer->received() == wire::frame(role::server, opcode::pong, "p"));
+
+        ends.send(opcode::text, "alone");
+        const auto next = co_await ends.server.receive_batch();
+        REQUIRE(next.size() == 1);
+        CHECK(next[0].str() == "alone");
+
+        ends.send(opcode::close, wire::close_payload(1000));
+        bool ended = false;
+        try {
+            static_cast<void>(co_await ends.server.receive_batch());
+        } catch (const connection_closed_ok&) {
+            ended = true;
+        }
+        CHECK(ended);
+        ends.transport->abort();
+        co_await settle();
+    }());
+}
+
 TEST_CASE("a large message can be received in parts before its end was sent", "[websocket]") {
     test_loop().run([]() -> coro<> {
         raw_client ends;

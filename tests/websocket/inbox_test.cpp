@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstring>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,6 +67,12 @@ std::string numbered(int number, std::size_t size) {
     return std::to_string(number) + std::string(size, static_cast<char>('a' + number % 26));
 }
 
+std::vector<std::string> texts(std::span<const message_view> shown) {
+    std::vector<std::string> all;
+    for (const message_view& each : shown) all.emplace_back(each.str());
+    return all;
+}
+
 }  // namespace
 
 TEST_CASE("messages come out in order, however they were found, cut and put away", "[websocket]") {
@@ -91,7 +98,7 @@ TEST_CASE("messages come out in order, however they were found, cut and put away
         std::vector<std::string> got;
         std::string_view rest = bytes;
         while (!rest.empty() || with.box.has_loose_ends() || with.find()) {
-            switch (random() % 5) {
+            switch (random() % 6) {
                 case 0:
                 case 1: {
                     if (with.box.is_full()) break;  // the transport is paused
@@ -106,15 +113,18 @@ TEST_CASE("messages come out in order, however they were found, cut and put away
                     break;
                 default:
                     if (with.find()) {
-                        const message_view shown = with.box.look();
-                        const std::string before(shown.str());
+                        const bool one = random() % 2 == 0;
+                        const message_view first = one ? with.box.look() : message_view();
+                        const std::span<const message_view> shown =
+                            one ? std::span(&first, 1) : with.box.look_at_batch(with.note());
+                        const std::vector<std::string> before = texts(shown);
                         if (!with.box.is_full() && !rest.empty()) {
                             with.receive(rest.substr(0, 1));
                             rest.remove_prefix(1);
                         }
                         with.stow();
-                        if (shown.str() != before) FAIL("a message has changed that somebody looked at");
-                        got.push_back(before);
+                        if (texts(shown) != before) FAIL("a message has changed that somebody looked at");
+                        got.insert(got.end(), before.begin(), before.end());
                         with.box.take_back();
                     }
             }
@@ -150,6 +160,43 @@ TEST_CASE("what was looked at stays until it is taken back, whatever arrives", "
     CHECK(shown.str() == "first");
     for (int i = 0; i < 100; ++i) CHECK(with.take() == numbered(i, 5000));
     CHECK(with.take() == "nothing");
+}
+
+TEST_CASE("a batch is what lies whole in one block, 64 messages at most", "[websocket]") {
+    mailbox with;
+    std::string bytes;
+    for (int i = 0; i < 100; ++i) {
+        bytes += wire::frame(role::client, opcode::text, numbered(i, 80));
+        if (i % 10 == 5) bytes += wire::frame(role::client, opcode::ping, std::to_string(i / 10));
+    }
+    bytes += wire::frame(role::client, opcode::binary, "in two ", false);
+    bytes += wire::frame(role::client, opcode::continuation, "pieces");
+    bytes += wire::frame(role::client, opcode::binary, "behind");
+    with.receive(bytes);
+    std::vector<std::size_t> sizes;
+    std::vector<std::string> all;
+    while (with.find()) {
+        const std::vector<std::string> some = texts(with.box.look_at_batch(with.note()));
+        sizes.push_back(some.size());
+        all.insert(all.end(), some.begin(), some.end());
+    }
+    CHECK(sizes == std::vector<std::size_t>{64, 36, 1, 1});  // what is in pieces lies elsewhere
+    REQUIRE(all.size() == 102);
+    for (int i = 0; i < 100; ++i) CHECK(all[static_cast<std::size_t>(i)] == numbered(i, 80));
+    CHECK(all[100] == "in two pieces");
+    CHECK(all[101] == "behind");
+    CHECK(with.pings == "0123456789");
+}
+
+TEST_CASE("messages that were put away come one by one", "[websocket]") {
+    mailbox with;
+    for (int i = 0; i < 3; ++i) with.send(opcode::text, numbered(i, 5'000));
+    with.stow();
+    for (int i = 0; i < 3; ++i) {
+        REQUIRE(with.find());
+        CHECK(texts(with.box.look_at_batch(with.note())) == std::vector<std::string>{numbered(i, 5'000)});
+    }
+    CHECK(!with.find());
 }
 
 TEST_CASE("a message that was found stays what it is while more arrives", "[websocket]") {

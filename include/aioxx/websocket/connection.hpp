@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -137,6 +138,9 @@ struct take_message_or_end : take_message {
 struct look_at_message : take_message {
     message_view operator()(connection_state_machine& from) const { return from.look_at_message(); }
 };
+struct look_at_batch : take_message {
+    std::span<const message_view> operator()(connection_state_machine& from) const { return from.look_at_batch(); }
+};
 struct look_at_part : look_at_message {
     static constexpr wanted what = wanted::part;
 };
@@ -206,6 +210,17 @@ public:
     /// Lifetime: the bytes are valid until the next receiving operation begins, and as long as a handle of the
     /// connection exists. Errors, Cancellation: as receive.
     [[nodiscard]] auto receive_view() const { return receive("receive_view", detail::look_at_message()); }
+
+    /// The messages that are there, one at least and 64 at most, as receive_view shows them: for feeds of many small ones,
+    /// which cost about half of what they cost one by one.
+    ///
+    /// Returns: std::span<const message_view>. Lifetime, Errors, Cancellation: as receive_view, the span itself included.
+    /// Example:
+    ///     for (;;) {
+    ///         const auto batch = co_await connection.receive_batch();
+    ///         for (const websocket::message_view& each : batch) handle(each.data);
+    ///     }
+    [[nodiscard]] auto receive_batch() const { return receive("receive_batch", detail::look_at_batch()); }
 
     /// The text of the next message.
     ///

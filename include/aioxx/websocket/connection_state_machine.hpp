@@ -21,6 +21,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -147,6 +148,13 @@ public:
         return oldest;
     }
 
+    [[nodiscard]] std::span<const message_view> look_at_batch() {
+        const auto batch = inbox_.look_at_batch([this](const event& found) { on_event(found); });
+        after_taking();
+        flush_answers();
+        return batch;
+    }
+
     /// Whether parts of a message were looked at, and there are others.
     [[nodiscard]] bool is_streaming() const noexcept { return inbox_.is_streaming(); }
     void end_stream() { inbox_.end_stream(); }
@@ -200,6 +208,11 @@ public:
         } else {
             transport_->close();
         }
+    }
+
+    /// The same, when looking for messages has made output or an end.
+    void flush_answers() {
+        if (!endpoint_.output().empty() || !endpoint_.is_open()) [[unlikely]] flush_output();
     }
 
     future<duration> ping(bytes_view payload) {
@@ -386,7 +399,7 @@ public:
         if (is_refused()) [[unlikely]] return false;
         on_.inbox_.take_back();
         const bool ready = on_.find(what_) || on_.is_over();
-        if (!on_.endpoint_.output().empty() || !on_.endpoint_.is_open()) [[unlikely]] on_.flush_output();
+        on_.flush_answers();
         return ready;
     }
     template <class Promise>

@@ -15,12 +15,14 @@
 //   found     the latest event, which may refer to the block
 //   input     given to the endpoint, which may refer to the block until it has found nothing more
 
+#include <array>
 #include <cstddef>
 #include <functional>
 #include <limits>
 #include <memory>
 #include <new>
 #include <optional>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -121,6 +123,23 @@ public:
         return shown;
     }
 
+    /// Shows it as look() does, and with it the whole messages behind it that lie in the same block. Lifetime: as of look().
+    template <class OnEvent>
+    [[nodiscard]] std::span<const message_view> look_at_batch(OnEvent&& on_event) {
+        const message_view first = look();
+        if (!now_->shown) now_->shown = std::make_unique<batch>();
+        batch& shown = *now_->shown;
+        shown.views[0] = first;
+        std::size_t count = 1;
+        while (lent_in_block_ && count != shown.views.size() && find_input(on_event)) {
+            std::optional<event>& found = now_->found;
+            if (!is_whole(*found) || !lies_in_block(found->payload)) break;
+            shown.views[count++] = {found->kind == event_kind::text, found->payload};
+            found.reset();
+        }
+        return std::span(shown.views).first(count);
+    }
+
     /// What was looked at is done with.
     void take_back() noexcept {
         if (!std::exchange(lent_, false)) return;
@@ -181,6 +200,10 @@ private:
         bool ends = true;
     };
 
+    struct batch : public pool_allocated {
+        std::array<message_view, 64> views;
+    };
+
     // What there is only while something is being done: most connections wait.
     struct activity : public pool_allocated {
         ~activity() {
@@ -191,6 +214,7 @@ private:
         bytearray block;  // what the endpoint's input lies in
         bytearray lent;   // what the message lies in that is looked at, unless it is the block
         std::optional<event> found;
+        std::unique_ptr<batch> shown;  // in answer to look_at_batch()
     };
     activity& now() {
         if (!now_) now_ = std::make_unique<activity>();

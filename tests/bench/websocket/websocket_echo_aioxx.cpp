@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 
 // tests/bench/websocket/websocket_echo_aioxx.cpp: the library's WebSocket echo.
-// AIOXX_BENCH_SINK: it answers only the messages "?". AIOXX_BENCH_OWNED: with messages of its own instead of views.
+// AIOXX_BENCH_SINK: it answers only the messages "?"; with AIOXX_BENCH_BATCH, it takes many at a time. AIOXX_BENCH_OWNED: with
+// messages of its own instead of views.
 
 #include <cstdlib>
 #include <utility>
@@ -33,10 +34,22 @@ coro<> sink(websocket::connection peer) {
     }
 }
 
+coro<> sink_batches(websocket::connection peer) {
+    for (;;) {
+        const auto batch = co_await peer.receive_batch();
+        for (const websocket::message_view& message : batch) {
+            if (message.data.size() == 1) co_await peer.send(message);
+        }
+    }
+}
+
+bool is_set(const char* name) { return std::getenv(name) != nullptr; }
+
 coro<> serve_forever(std::uint16_t port) {
     websocket::serve_options options;
     options.compression.reset();
-    auto handler = bench::is_sink() ? sink : std::getenv("AIOXX_BENCH_OWNED") != nullptr ? echo_owned : echo;
+    auto handler = is_set("AIOXX_BENCH_OWNED") ? echo_owned : echo;
+    if (bench::is_sink()) handler = is_set("AIOXX_BENCH_BATCH") ? sink_batches : sink;
     websocket::server listening = co_await websocket::serve(handler, "127.0.0.1", port, options);
     bench::announce(listening.port());
     co_await listening.serve_forever();

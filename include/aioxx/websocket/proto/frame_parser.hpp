@@ -80,14 +80,22 @@ public:
     /// Lifetime: it points into the input.
     [[nodiscard]] std::optional<bytes_view> next_whole(bytes_view& input) {
         const std::byte* const bytes = input.data();
-        if (in_payload_ || stored_size_ != 0 || input.size() < 2 || !is_plain_message(bytes)) return std::nullopt;
-        const std::size_t size = header_size(bytes);
-        if (input.size() < size || fault_ || !decode(bytes)) return std::nullopt;
-        const std::size_t left = input.size() - size;
-        if (left < header_.payload_size) return std::nullopt;  // next() decodes it again
-        const auto length = static_cast<std::size_t>(header_.payload_size);
-        input = bytes_view(bytes + size + length, left - length);
-        return bytes_view(bytes + size, length);
+        if (in_payload_ || stored_size_ != 0 || fault_ || input.size() < 4) return std::nullopt;
+        if (!is_plain_message(bytes)) return std::nullopt;
+        std::size_t length = at(bytes, 1) & 0x7F;
+        if (length == 126) length = at(bytes, 2) << 8 | at(bytes, 3);
+        const std::size_t begin = header_size(bytes);
+        // A length that is refused, or has eight bytes, is a case for next().
+        const bool minimal = length_size(bytes) == (length < 126 ? 0 : 2);
+        if (!minimal || length > max_payload_size_ || input.size() < begin + length) return std::nullopt;
+        header_.code = static_cast<opcode>(at(bytes, 0) & 0x0F);
+        header_.fin = true;
+        header_.compressed = false;
+        header_.masked = us_ == role::server;
+        header_.payload_size = length;
+        if (header_.masked) std::memcpy(header_.mask.data(), bytes + begin - 4, 4);
+        input = bytes_view(bytes + begin + length, input.size() - begin - length);
+        return bytes_view(bytes + begin, length);
     }
 
     /// The header of the frame that the last piece belongs to, or the last whole message.
