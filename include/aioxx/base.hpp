@@ -5,6 +5,7 @@
 // Start with base/error.hpp, which sorts errors by whose fault they are. Nothing here knows coroutines,
 // bytes or the operating system, but for unique_fd.
 
+#include <aioxx/base/block_pool.hpp>
 #include <aioxx/base/config.hpp>
 #include <aioxx/base/contract.hpp>
 #include <aioxx/base/error.hpp>

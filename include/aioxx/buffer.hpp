@@ -10,6 +10,7 @@
 #include <aioxx/buffer/byte_set.hpp>
 #include <aioxx/buffer/byte_sink.hpp>
 #include <aioxx/buffer/byte_value.hpp>
+#include <aioxx/buffer/byte_window.hpp>
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/buffer/bytes.hpp>
 #include <aioxx/buffer/bytes_methods.hpp>
@@ -22,6 +23,7 @@
 #include <aioxx/buffer/gather_list.hpp>
 #include <aioxx/buffer/hex.hpp>
 #include <aioxx/buffer/pad.hpp>
+#include <aioxx/buffer/receive_block.hpp>
 #include <aioxx/buffer/replace.hpp>
 #include <aioxx/buffer/repr.hpp>
 #include <aioxx/buffer/search.hpp>

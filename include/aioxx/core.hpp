@@ -29,7 +29,9 @@
 #include <aioxx/core/future_base.hpp>
 #include <aioxx/core/handle.hpp>
 #include <aioxx/core/instrument.hpp>
+#include <aioxx/core/loop_member.hpp>
 #include <aioxx/core/ready_queue.hpp>
+#include <aioxx/core/remote_queue.hpp>
 #include <aioxx/core/task.hpp>
 #include <aioxx/core/task_base.hpp>
 #include <aioxx/core/task_context.hpp>

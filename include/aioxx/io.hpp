@@ -15,5 +15,6 @@
 #include <aioxx/io/process_protocol.hpp>
 #include <aioxx/io/process_transport.hpp>
 #include <aioxx/io/protocol.hpp>
+#include <aioxx/io/served_protocol.hpp>
 #include <aioxx/io/transport.hpp>
 #include <aioxx/io/transport_socket.hpp>

@@ -9,6 +9,7 @@
 #include <aioxx/sync/barrier.hpp>
 #include <aioxx/sync/capacity_limiter.hpp>
 #include <aioxx/sync/channel.hpp>
+#include <aioxx/sync/channel_core.hpp>
 #include <aioxx/sync/condition.hpp>
 #include <aioxx/sync/event.hpp>
 #include <aioxx/sync/lock.hpp>

@@ -11,6 +11,7 @@
 #include <aioxx/tasks/blocking_portal.hpp>
 #include <aioxx/tasks/cancel_scope.hpp>
 #include <aioxx/tasks/children.hpp>
+#include <aioxx/tasks/close_when_cancelled.hpp>
 #include <aioxx/tasks/error_group.hpp>
 #include <aioxx/tasks/gather.hpp>
 #include <aioxx/tasks/generators.hpp>

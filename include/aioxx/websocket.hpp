@@ -6,6 +6,7 @@
 // Needs OpenSSL and zlib: link aioxx::websocket.
 
 #include <aioxx/websocket/answer_plainly.hpp>
+#include <aioxx/websocket/authority.hpp>
 #include <aioxx/websocket/basic_auth.hpp>
 #include <aioxx/websocket/broadcast.hpp>
 #include <aioxx/websocket/broadcast_ring.hpp>
@@ -20,6 +21,7 @@
 #include <aioxx/websocket/message.hpp>
 #include <aioxx/websocket/opening_heads.hpp>
 #include <aioxx/websocket/options.hpp>
+#include <aioxx/websocket/percent_encoding.hpp>
 #include <aioxx/websocket/proto/accept_key.hpp>
 #include <aioxx/websocket/proto/chunked.hpp>
 #include <aioxx/websocket/proto/client_handshake.hpp>

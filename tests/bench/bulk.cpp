@@ -21,12 +21,11 @@
 #include <aioxx/core/task.hpp>
 #include <aioxx/net/connect.hpp>
 #include <aioxx/streams/open_connection.hpp>
-#include <aioxx/tasks/gather.hpp>
 #include <aioxx/tasks/runner.hpp>
 
-#include "loopback.hpp"
 #include "rounds.hpp"
 #include "stream_ends.hpp"
+#include "two_ends.hpp"
 
 namespace {
 
@@ -149,9 +148,7 @@ void run_protocol(int fd, work to_do) { aioxx::run(run_protocol_end(fd, to_do));
 
 aioxx::coro<> run_stream_end(int fd, work to_do) {
     const aioxx::stream both = co_await aioxx::open_socket(aioxx::unique_fd(fd));
-    auto sending = aioxx::create_task(bench::send_stream(both.writer, to_do.send, to_do.piece));
-    auto receiving = aioxx::create_task(bench::receive_stream(both.reader, to_do.receive));
-    co_await aioxx::gather(sending, receiving);
+    co_await bench::exchange(both, to_do.send, to_do.receive, to_do.piece);
     both.writer.close();
     co_await both.writer.wait_closed();
 }
@@ -162,22 +159,8 @@ void run_streams(int fd, work to_do) { aioxx::run(run_stream_end(fd, to_do)); }
 using end_function = void (*)(int, work);
 
 bench::reached measure(end_function near, work near_does, end_function far, work far_does) {
-    const auto [near_fd, far_fd] = bench::connected_sockets();
-    const double begin = bench::now();
-    const pid_t one = bench::in_child(0, [&, fd = near_fd, other = far_fd] {
-        close(other);
-        near(fd, near_does);
-    });
-    const pid_t two = bench::in_child(1, [&, fd = far_fd, other = near_fd] {
-        close(other);
-        far(fd, far_does);
-    });
-    close(near_fd);
-    close(far_fd);
-    const double cpu = bench::cpu_of(one) + bench::cpu_of(two);
-    const double taken = bench::now() - begin;
     const auto total = static_cast<double>(near_does.send + far_does.send);
-    return {total / taken, total / cpu};
+    return bench::measure_ends([&](int fd) { near(fd, near_does); }, [&](int fd) { far(fd, far_does); }, total);
 }
 
 }  // namespace

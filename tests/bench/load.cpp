@@ -4,24 +4,21 @@
 // It verifies what comes back (length, order, samples of the content, a clean end) and measures, over the
 // window after the warm-up, its own messages, the CPU time of the server and the server's allocations.
 
-#include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
-#include <algorithm>
 #include <cinttypes>
 #include <limits>
 #include <string>
 #include <vector>
 
+#include "load_parts.hpp"
 #include "loopback.hpp"
 
 namespace {
 
 using bench::check;
-
-constexpr int patience_ms = 10'000;  // without an event for so long, the server is taken for dead
 
 // A window ends with its messages or its seconds, whichever comes first.
 struct window {
@@ -84,12 +81,6 @@ options parse(int argc, char** argv) {
     return chosen;
 }
 
-std::int64_t nanoseconds(clockid_t clock) {
-    timespec now{};
-    check(clock_gettime(clock, &now), "clock_gettime");
-    return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
-
 [[noreturn]] void wrong(const char* what, std::size_t connection, std::uint64_t message) {
     std::fprintf(stderr, "load: %s (connection %zu, message %" PRIu64 ")\n", what, connection, message);
     std::exit(1);
@@ -99,13 +90,7 @@ std::int64_t nanoseconds(clockid_t clock) {
 // or doubled echo does not look right.
 class pattern {
 public:
-    explicit pattern(std::size_t size) : size_(size), bytes_(size + variants, '\0') {
-        std::uint32_t state = 1;
-        for (char& byte : bytes_) {
-            state = state * 1'664'525 + 1'013'904'223;
-            byte = static_cast<char>(state >> 24);
-        }
-    }
+    explicit pattern(std::size_t size) : size_(size), bytes_(bench::noise(size + variants)) {}
 
     std::string_view message(std::uint64_t number) const {
         return std::string_view(bytes_).substr(number % variants, size_);
@@ -117,32 +102,22 @@ private:
     std::string bytes_;
 };
 
-// Samples both ends of a piece: comparing all of it would make the load the bottleneck.
-bool looks_like(std::string_view piece, std::string_view expected) {
-    const std::size_t sample = std::min<std::size_t>(piece.size(), 64);
-    return piece.substr(0, sample) == expected.substr(0, sample) &&
-           piece.substr(piece.size() - sample) == expected.substr(expected.size() - sample);
-}
-
 // What is known about the server at one moment.
 struct snapshot {
     std::int64_t time_ns;
     std::int64_t load_cpu_ns;
-    std::int64_t server_cpu_ns = 0;
-    std::uint64_t allocations = 0;
+    std::int64_t server_cpu_ns;
+    std::uint64_t allocations;
     std::uint64_t messages;
 };
 
 class load {
 public:
     explicit load(const options& chosen)
-        : options_(chosen), pattern_(chosen.size), connections_(chosen.connections) {
-        if (options_.server != 0) {
-            errno = clock_getcpuclockid(options_.server, &server_clock_);
-            if (errno != 0) bench::fail("clock_getcpuclockid of the server");
-        }
-        if (options_.counter != nullptr) map_counter();
-        epoll_ = check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
+        : options_(chosen),
+          pattern_(chosen.size),
+          connections_(chosen.connections),
+          server_(chosen.server, chosen.counter) {
         for (std::size_t index = 0; index < connections_.size(); ++index)
             open(index);
     }
@@ -173,47 +148,25 @@ private:
         bool idle = false;     // its message was answered when the load was stopping
     };
 
-    void map_counter() {
-        const int file = check(::open(options_.counter, O_RDONLY | O_CLOEXEC), options_.counter);
-        void* memory = mmap(nullptr, sizeof *counter_, PROT_READ, MAP_SHARED, file, 0);
-        if (memory == MAP_FAILED) bench::fail("mmap");
-        counter_ = static_cast<const volatile std::uint64_t*>(memory);
-        close(file);
-    }
-
     void open(std::size_t index) {
         connection& peer = connections_[index];
         peer.fd = bench::connect_to(options_.port);
-        check(fcntl(peer.fd, F_SETFL, O_NONBLOCK), "O_NONBLOCK");
-        watch(index, EPOLLIN, EPOLL_CTL_ADD);
+        poller_.add(peer.fd, index);
         ++open_;
-    }
-
-    void watch(std::size_t index, std::uint32_t events, int operation) {
-        epoll_event event{};
-        event.events = events;
-        event.data.u64 = index;
-        check(epoll_ctl(epoll_, operation, connections_[index].fd, &event), "epoll_ctl");
     }
 
     void run_window(const window& limit) {
         const std::uint64_t last =
             limit.messages > ~completed_ ? limit.messages : completed_ + limit.messages;
-        const double end = static_cast<double>(nanoseconds(CLOCK_MONOTONIC)) + limit.seconds * 1e9;
-        while (completed_ < last && static_cast<double>(nanoseconds(CLOCK_MONOTONIC)) < end)
+        const double end = static_cast<double>(bench::nanoseconds(CLOCK_MONOTONIC)) + limit.seconds * 1e9;
+        while (completed_ < last && static_cast<double>(bench::nanoseconds(CLOCK_MONOTONIC)) < end)
             wait_and_handle();
     }
 
     void wait_and_handle() {
-        epoll_event events[128];
-        const int count = epoll_wait(epoll_, events, 128, patience_ms);
-        if (count < 0 && errno != EINTR) bench::fail("epoll_wait");
-        if (count == 0) wrong("the server does not answer", 0, connections_[0].number);
-        for (int index = 0; index < count; ++index) {
-            const std::size_t peer = events[index].data.u64;
-            if ((events[index].events & EPOLLOUT) != 0) continue_sending(peer);
-            if ((events[index].events & ~EPOLLOUT) != 0) receive(peer);
-        }
+        const bool alive = poller_.wait([this](std::size_t index) { continue_sending(index); },
+                                        [this](std::size_t index) { receive(index); });
+        if (!alive) wrong("the server does not answer", 0, connections_[0].number);
     }
 
     void send_message(std::size_t index) {
@@ -230,7 +183,7 @@ private:
         const bool sending = peer.sent < options_.size;
         if (sending == peer.sending) return;
         peer.sending = sending;
-        watch(index, sending ? EPOLLIN | EPOLLOUT : EPOLLIN, EPOLL_CTL_MOD);
+        poller_.change(peer.fd, index, sending);
     }
 
     void receive(std::size_t index) {
@@ -245,7 +198,7 @@ private:
         const std::string_view piece(buffer_.data(), static_cast<std::size_t>(count));
         if (peer.received + piece.size() > peer.sent)
             wrong("more came back than was sent", index, peer.number);
-        if (!looks_like(piece, pattern_.message(peer.number).substr(peer.received, piece.size()))) {
+        if (!bench::looks_like(piece, pattern_.message(peer.number).substr(peer.received, piece.size()))) {
             wrong("something else came back than was sent", index, peer.number);
         }
         peer.received += piece.size();
@@ -278,10 +231,10 @@ private:
 
     snapshot take_snapshot() const {
         snapshot now{};
-        now.time_ns = nanoseconds(CLOCK_MONOTONIC);
-        now.load_cpu_ns = nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
-        if (options_.server != 0) now.server_cpu_ns = nanoseconds(server_clock_);
-        if (counter_ != nullptr) now.allocations = *counter_;
+        now.time_ns = bench::nanoseconds(CLOCK_MONOTONIC);
+        now.load_cpu_ns = bench::nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
+        now.server_cpu_ns = server_.cpu_ns();
+        now.allocations = server_.allocations();
         now.messages = completed_;
         return now;
     }
@@ -298,9 +251,8 @@ private:
     pattern pattern_;
     std::vector<connection> connections_;
     std::string buffer_ = std::string(bench::buffer_size, '\0');
-    clockid_t server_clock_{};
-    const volatile std::uint64_t* counter_ = nullptr;
-    int epoll_ = -1;
+    bench::watched_server server_;
+    bench::poller poller_;
     std::size_t open_ = 0;
     std::uint64_t completed_ = 0;
     bool stopping_ = false;

@@ -58,7 +58,7 @@ double measure(const bench::operations& library, const operation& what, std::siz
     const double end = cpu_ns();
     if (sum != bench::expected_sum(count)) {
         std::fprintf(stderr, "%s of %s did not do its work: sum %llu instead of %llu\n", what.name,
-                     library.library, static_cast<unsigned long long>(sum),
+                     library.name, static_cast<unsigned long long>(sum),
                      static_cast<unsigned long long>(bench::expected_sum(count)));
         std::exit(1);
     }
@@ -109,7 +109,7 @@ double median_ratio(const std::vector<double>& limit, const std::vector<double>&
 void print_table(std::size_t rounds) {
     std::printf("| operation |");
     for (const auto* library : libraries)
-        std::printf(" %s |", library->library);
+        std::printf(" %s |", library->name);
     std::printf("\n| --- |");
     for (std::size_t index = 0; index < library_count; ++index)
         std::printf(" --- |");
@@ -133,7 +133,7 @@ void print_table(std::size_t rounds) {
 void list() {
     for (const operation& what : operations) {
         for (const auto* library : libraries) {
-            if (has(*library, what)) std::printf("%s %s\n", library->library, what.name);
+            if (has(*library, what)) std::printf("%s %s\n", library->name, what.name);
         }
     }
 }
@@ -146,7 +146,7 @@ void list() {
 int run_one(std::string_view library_name, std::string_view name, std::size_t count) {
     for (const auto* library : libraries) {
         for (const operation& what : operations) {
-            if (library_name != library->library || name != what.name || !has(*library, what)) continue;
+            if (library_name != library->name || name != what.name || !has(*library, what)) continue;
             measure(*library, what, count);
             return 0;
         }

@@ -11,7 +11,7 @@ namespace bench {
 
 /// What is compared. Each function does its operation so many times inside of a running loop.
 struct operations {
-    const char* library;
+    const char* name;  ///< of the library
     /// Awaits a child coroutine that returns a number without suspending.
     std::uint64_t (*await)(std::size_t count);
     /// Awaits a child coroutine that suspends once, until the next turn of the ready queue.

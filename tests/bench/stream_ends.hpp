@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// tests/bench/stream_ends.hpp: so many bytes through a stream, in one direction.
+// tests/bench/stream_ends.hpp: so many bytes through a stream, in one direction or in both.
 
 #include <algorithm>
 #include <cstddef>
@@ -9,7 +9,9 @@
 #include <cstdlib>
 #include <vector>
 
+#include <aioxx/core/task.hpp>
 #include <aioxx/streams/open_connection.hpp>
+#include <aioxx/tasks/gather.hpp>
 
 namespace bench {
 
@@ -29,6 +31,13 @@ inline aioxx::coro<> receive_stream(aioxx::stream_reader reader, std::uint64_t l
         if (arrived.empty()) std::abort();
         left -= arrived.size();
     }
+}
+
+/// In both directions at the same time.
+inline aioxx::coro<> exchange(aioxx::stream both, std::uint64_t send, std::uint64_t receive, std::size_t piece_size) {
+    const auto sending = aioxx::create_task(send_stream(both.writer, send, piece_size));
+    const auto receiving = aioxx::create_task(receive_stream(both.reader, receive));
+    co_await aioxx::gather(sending, receiving);
 }
 
 }  // namespace bench

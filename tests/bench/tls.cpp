@@ -32,12 +32,12 @@
 #include <aioxx/core/task.hpp>
 #include <aioxx/net/tls.hpp>
 #include <aioxx/streams/tls.hpp>
-#include <aioxx/tasks/gather.hpp>
 #include <aioxx/tasks/runner.hpp>
 
 #include "loopback.hpp"
 #include "rounds.hpp"
 #include "stream_ends.hpp"
+#include "two_ends.hpp"
 #include "support/certificates.hpp"
 
 namespace {
@@ -351,9 +351,7 @@ aioxx::coro<> run_stream_end(int fd, work to_do) {
     if (to_do.in_turns) {
         co_await take_turns(both, to_do);
     } else {
-        auto sending = aioxx::create_task(bench::send_stream(both.writer, to_do.send, to_do.piece));
-        auto receiving = aioxx::create_task(bench::receive_stream(both.reader, to_do.receive));
-        co_await aioxx::gather(sending, receiving);
+        co_await bench::exchange(both, to_do.send, to_do.receive, to_do.piece);
     }
     both.writer.close();
     co_await both.writer.wait_closed();
@@ -383,22 +381,8 @@ bench::reached measure(end_function end, work near_does, double unit) {
     work far_does = near_does;
     far_does.side = role::server;
     std::swap(far_does.send, far_does.receive);
-    const auto [near_fd, far_fd] = bench::connected_sockets();
-    const double begin = bench::now();
-    const pid_t one = bench::in_child(0, [&, fd = near_fd, other = far_fd] {
-        close(other);
-        end(fd, near_does);
-    });
-    const pid_t two = bench::in_child(1, [&, fd = far_fd, other = near_fd] {
-        close(other);
-        end(fd, far_does);
-    });
-    close(near_fd);
-    close(far_fd);
-    const double cpu = bench::cpu_of(one) + bench::cpu_of(two);
-    const double taken = bench::now() - begin;
     const double count = static_cast<double>(near_does.send + far_does.send) / unit;
-    return {count / taken, count / cpu};
+    return bench::measure_ends([&](int fd) { end(fd, near_does); }, [&](int fd) { end(fd, far_does); }, count);
 }
 
 using server_function = void (*)(int);

@@ -11,18 +11,14 @@
 #include <aioxx/buffer/bytes_view.hpp>
 
 #include "support/catch.hpp"
+#include "support/complaint_of.hpp"
 
 using namespace aioxx;
 
 namespace {
 
 std::string complaint(bytes_view text) {
-    try {
-        static_cast<void>(bytearray::fromhex(text));
-    } catch (const std::invalid_argument& error) {
-        return error.what();
-    }
-    return "none";
+    return support::complaint_of<std::invalid_argument>([&] { return bytearray::fromhex(text); });
 }
 
 }  // namespace

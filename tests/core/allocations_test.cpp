@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// Steady state allocates nothing: a counting operator new below the frame pool.
+// Steady state allocates nothing: counted below the frame pool.
 
-#include <atomic>
 #include <cstddef>
-#include <cstdlib>
 #include <memory>
-#include <new>
 
 #include <aioxx/base/config.hpp>
 #include <aioxx/core/asio_backend.hpp>
@@ -23,22 +20,10 @@
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
+#include "support/count_allocations.hpp"
 
 // Without the pool, as under AddressSanitizer, each frame is an allocation.
 #if !defined(AIOXX_NO_FRAME_POOL)
-
-namespace {
-std::atomic<long> allocations{0};
-}
-
-// Not inlined: g++ 12 would see malloc meet delete, and free meet new, and warn.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-    ++allocations;
-    if (void* block = std::malloc(size == 0 ? 1 : size)) return block;
-    throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* block) noexcept { std::free(block); }
-[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 
 using namespace aioxx;
 using namespace std::chrono_literals;
@@ -53,9 +38,9 @@ long allocations_of(Make make) {
     testing::test_loop loop;
     return loop.run([](Make rounds, event_loop& running) -> coro<long> {
         co_await rounds(running, 100);
-        const long before = allocations;
+        const long before = support::allocations;
         co_await rounds(running, 1000);
-        co_return allocations - before;
+        co_return support::allocations - before;
     }(make, loop.loop()));
 }
 
@@ -141,10 +126,10 @@ TEST_CASE("passing items through a queue allocates nothing once it has grown", "
         task<> producer = create_task(produce(items, 1100));
         long before = 0;
         for (int number = 0; number < 1100; ++number) {
-            if (number == 100) before = allocations;
+            if (number == 100) before = support::allocations;
             co_await items.get();
         }
-        into = allocations - before;
+        into = support::allocations - before;
         co_await producer;
     }(counted));
     CHECK(counted == 0);
@@ -203,11 +188,11 @@ TEST_CASE("sleeping on Asio allocates nothing", "[core]") {
     const long counted = run_until_complete(loop, []() -> coro<long> {
         long before = 0;
         for (int round = 0; round < 200; ++round) {
-            if (round == 100) before = allocations;
+            if (round == 100) before = support::allocations;
             co_await sleep(std::chrono::microseconds(1));
             co_await sleep(0s);
         }
-        co_return allocations - before;
+        co_return support::allocations - before;
     }());
     CHECK(counted == 0);
 }

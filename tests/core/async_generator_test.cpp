@@ -22,9 +22,13 @@
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
+#include "support/generators.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
+using support::close;
+using support::failure_of;
+using support::next_of;
 using testing::step;
 using testing::test_loop;
 
@@ -82,24 +86,6 @@ coro<std::vector<T>> all(async_generator<T> items) {
     std::vector<T> seen;
     while (auto item = co_await items.next()) seen.push_back(std::move(*item));
     co_return seen;
-}
-
-coro<std::optional<int>> next_of(async_generator<int>& numbers) {
-    co_return co_await numbers.next();
-}
-coro<> close(async_generator<int>& numbers) {
-    co_await numbers.aclose();
-}
-
-// What a coro throws, as text.
-template <class T>
-coro<std::string> failure_of(coro<T> fails) {
-    try {
-        static_cast<void>(co_await std::move(fails));
-    } catch (...) {
-        co_return describe(std::current_exception());
-    }
-    co_return "nothing";
 }
 
 bool contains(const std::string& text, const std::string& part) {

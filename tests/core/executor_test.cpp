@@ -29,6 +29,7 @@
 
 #include "support/catch.hpp"
 #include "support/gate.hpp"
+#include "support/was_cancelled.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
@@ -216,12 +217,7 @@ TEST_CASE("a cancelled wait for the end of the executor can be repeated", "[core
         task<bool> ending = create_task(shutdown_default_executor(get_running_loop()));
         co_await sleep(0s);
         ending.cancel();
-        bool cancelled = false;
-        try {
-            co_await ending;
-        } catch (const cancelled_error&) {
-            cancelled = true;
-        }
+        const bool cancelled = co_await support::was_cancelled(ending);
         CHECK(cancelled);
         held.open();
         const bool ended = co_await shutdown_default_executor(get_running_loop());

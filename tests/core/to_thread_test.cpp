@@ -22,6 +22,7 @@
 
 #include "support/catch.hpp"
 #include "support/gate.hpp"
+#include "support/was_cancelled.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
@@ -159,12 +160,7 @@ TEST_CASE("a limiter is held until the thread is done, also when the task does n
         held.wait_for(1);
         CHECK(workers.borrowed_tokens() == 1);
         abandoned.cancel();
-        bool cancelled = false;
-        try {
-            co_await abandoned;
-        } catch (const cancelled_error&) {
-            cancelled = true;
-        }
+        const bool cancelled = co_await support::was_cancelled(abandoned);
         CHECK(cancelled);
         CHECK(workers.borrowed_tokens() == 1);
         held.open();

@@ -23,21 +23,6 @@ coro<> sleeps(tracer& trace, std::string name, duration delay = 10s) {
     trace(name, "slept");
 }
 
-template <class T>
-coro<> watches(tracer& trace, std::string name, task<T> awaited) {
-    try {
-        if constexpr (std::is_void_v<T>) {
-            co_await awaited;
-            trace(name, "has none");
-        } else {
-            const T& value = co_await awaited;
-            trace(name, "has", value);
-        }
-    } catch (...) {
-        trace(name, "caught", why());
-    }
-}
-
 coro<> a_task_that_is_cancelled_before_its_start_does_not_run(tracer& trace) {
     const auto sleeper = create_task(sleeps(trace, "task"));
     const bool cancelled = sleeper.cancel();

@@ -3,7 +3,7 @@
 
 import asyncio
 
-from harness import Failure, Ticker, outcome, scenario, why
+from harness import Failure, Ticker, outcome, scenario, watches, why
 
 
 async def sleeps(trace, name, delay=10):
@@ -13,13 +13,6 @@ async def sleeps(trace, name, delay=10):
         trace(name, "slept")
     finally:
         trace(name, "cleans up")
-
-
-async def watches(trace, name, awaited):
-    try:
-        trace(name, "has", await awaited)
-    except (asyncio.CancelledError, Failure) as error:
-        trace(name, "caught", why(error))
 
 
 @scenario

@@ -51,11 +51,6 @@ public:
     stream_writer& writer = halves_.writer;
 };
 
-template <class Begin>
-task<> begins(tracer& trace, std::string name, Begin begin) {
-    return create_task(shows(trace, std::move(name), std::move(begin)));
-}
-
 std::exception_ptr failure_x() { return std::make_exception_ptr(failure("x")); }
 
 // ---- drain ----

@@ -4,7 +4,7 @@
 import asyncio
 
 from fake_transport import FakeTransport
-from harness import Failure, outcome, scenario, shows, why
+from harness import Failure, begins, outcome, scenario, shows, why
 
 
 class Stream:
@@ -24,10 +24,6 @@ class Stream:
     def ends(self):
         """The last step of a scenario: nothing is left to be cleaned up."""
         self.transport.closing = True
-
-
-def begins(trace, name, operation):
-    return asyncio.create_task(shows(trace, name, operation))
 
 
 # ---- drain ----

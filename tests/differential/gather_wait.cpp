@@ -60,15 +60,6 @@ coro<words> swallows(tracer& trace, words name) {
     co_return name;
 }
 
-coro<> watches(tracer& trace, words name, task<> awaited) {
-    try {
-        co_await awaited;
-        trace(name, "has none");
-    } catch (...) {
-        trace(name, "caught", why());
-    }
-}
-
 // Waits until a task is done, whatever its end.
 coro<> ended(task<> awaited) {
     try {

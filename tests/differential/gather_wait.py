@@ -3,7 +3,7 @@
 
 import asyncio
 
-from harness import Failure, Ticker, outcome, scenario, why
+from harness import Failure, Ticker, outcome, scenario, watches, why
 
 
 async def gives(trace, value, delay):
@@ -36,13 +36,6 @@ async def swallows(trace, name):
     except asyncio.CancelledError as error:
         trace(name, "swallows", why(error))
     return name
-
-
-async def watches(trace, name, awaited):
-    try:
-        trace(name, "has", await awaited)
-    except (asyncio.CancelledError, Failure) as error:
-        trace(name, "caught", why(error))
 
 
 # ---- gather ----

@@ -210,6 +210,49 @@ coro<> shows(tracer& trace, std::string name, Begin begin) {
     }
 }
 
+/// Does the same in a task.
+template <class Begin>
+task<> begins(tracer& trace, std::string name, Begin begin) {
+    return create_task(shows(trace, std::move(name), std::move(begin)));
+}
+
+/// Waits for a coroutine, and writes what it gave or how it failed.
+template <class T>
+coro<> watches(tracer& trace, std::string name, coro<T> awaited) {
+    try {
+        if constexpr (std::is_void_v<T>) {
+            co_await std::move(awaited);
+            trace(name, "has none");
+        } else {
+            const T value = co_await std::move(awaited);
+            trace(name, "has", value);
+        }
+    } catch (...) {
+        trace(name, "caught", why());
+    }
+}
+
+template <class T>
+coro<T> value_of(task<T> awaited) {
+    co_return co_await awaited;
+}
+
+/// Likewise for a task.
+template <class T>
+coro<> watches(tracer& trace, std::string name, task<T> awaited) {
+    return watches(trace, std::move(name), value_of(std::move(awaited)));
+}
+
+/// Runs a coroutine as a task, cancels it after some time, and writes how it ended.
+template <class T>
+coro<> cancels(tracer& trace, coro<T> coroutine, duration delay = 1s, std::string message = "enough") {
+    const task<T> cancelled = create_task(std::move(coroutine));
+    co_await aioxx::sleep(delay);
+    cancelled.cancel(std::move(message));
+    co_await watches(trace, "main", cancelled);
+    trace(outcome(cancelled), cancelled.cancelling());
+}
+
 /// A scenario: a coroutine function that gets a loop, or a function that makes its own.
 struct scenario {
     std::string_view name;

@@ -188,6 +188,27 @@ async def shows(trace, name, operation):
         trace(name, "caught", why(error))
 
 
+def begins(trace, name, operation):
+    return asyncio.create_task(shows(trace, name, operation))
+
+
+async def watches(trace, name, awaited):
+    """Waits for a coroutine, a task or a future, and writes what it gave or how it failed."""
+    try:
+        trace(name, "has", await awaited)
+    except (Exception, BaseExceptionGroup, asyncio.CancelledError) as error:
+        trace(name, "caught", why(error))
+
+
+async def cancels(trace, coroutine, delay=1, message="enough"):
+    """Runs a coroutine as a task, cancels it after some time, and writes how it ended."""
+    task = asyncio.create_task(coroutine)
+    await asyncio.sleep(delay)
+    task.cancel(message)
+    await watches(trace, "main", task)
+    trace(outcome(task), task.cancelling())
+
+
 def all_tasks_in_order(loop=None, all_tasks=asyncio.all_tasks):
     """asyncio.all_tasks in the order of names instead of an order that changes from run to run."""
     return sorted(all_tasks(loop), key=asyncio.Task.get_name)

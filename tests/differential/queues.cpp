@@ -18,15 +18,6 @@ namespace {
 
 using words = std::string;
 
-coro<> watches(tracer& trace, words name, task<> awaited) {
-    try {
-        co_await awaited;
-        trace(name, "has none");
-    } catch (...) {
-        trace(name, "caught", why());
-    }
-}
-
 template <class Queue>
 coro<> gets(tracer& trace, words name, Queue& items) {
     const int item = co_await items.get();

@@ -3,14 +3,7 @@
 
 import asyncio
 
-from harness import outcome, scenario, why
-
-
-async def watches(trace, name, awaited):
-    try:
-        trace(name, "has", await awaited)
-    except (asyncio.CancelledError, getattr(asyncio, "QueueShutDown", asyncio.QueueEmpty)) as error:
-        trace(name, "caught", why(error))
+from harness import outcome, scenario, watches, why
 
 
 async def gets(trace, name, queue):

@@ -23,11 +23,6 @@ namespace {
 constexpr std::size_t wide = stream_reader::default_limit;
 constexpr bool ended = true;
 
-template <class Begin>
-task<> begins(tracer& trace, std::string name, Begin begin) {
-    return create_task(shows(trace, std::move(name), std::move(begin)));
-}
-
 stream_reader fed(std::initializer_list<bytes_view> pieces, std::size_t limit = wide, bool at_its_end = false) {
     stream_reader reader(limit);
     for (const bytes_view& piece : pieces) reader.feed_data(piece);

@@ -4,11 +4,7 @@
 import asyncio
 
 from fake_transport import FakeTransport
-from harness import Failure, outcome, scenario, shows, why
-
-
-def begins(trace, name, operation):
-    return asyncio.create_task(shows(trace, name, operation))
+from harness import Failure, begins, outcome, scenario, shows, why
 
 
 def fed(*pieces, limit=2**16, ended=False):

@@ -44,6 +44,18 @@ private:
     runner runner_;
 };
 
+// Runs a main task on a runner of its own.
+void runs(tracer& trace, coro<> main) {
+    traced_runner runner(trace);
+    runner.run(std::move(main));
+}
+
+// A main task that ends before another one.
+coro<> leaves_behind(coro<> operation, words name = "") {
+    create_task(std::move(operation), name);
+    co_await aioxx::sleep(1s);
+}
+
 coro<> says(tracer& trace, words text) {
     trace(text);
     co_return;
@@ -107,9 +119,7 @@ coro<> leaves_two_of_slow_cleanup(tracer& trace) {
 }
 
 void slow_cleanup_is_waited_for(tracer& trace) {
-    traced_runner runner(trace);
-    runner.run(leaves_two_of_slow_cleanup(trace));
-    runner.close();
+    runs(trace, leaves_two_of_slow_cleanup(trace));
     trace("closed");
 }
 
@@ -131,15 +141,8 @@ coro<> resists(tracer& trace) {
     trace("ends");
 }
 
-coro<> leaves_one_that_resists(tracer& trace) {
-    create_task(resists(trace));
-    co_await aioxx::sleep(1s);
-}
-
 void a_task_that_resists_is_waited_for(tracer& trace) {
-    traced_runner runner(trace);
-    runner.run(leaves_one_that_resists(trace));
-    runner.close();
+    runs(trace, leaves_behind(resists(trace)));
     trace("closed");
 }
 
@@ -151,15 +154,8 @@ coro<> fails_in_cleanup() {
     throw failure("cleanup");
 }
 
-coro<> leaves_one_that_fails() {
-    create_task(fails_in_cleanup());
-    co_await aioxx::sleep(1s);
-}
-
 void a_task_that_fails_in_its_cleanup_is_reported(tracer& trace) {
-    traced_runner runner(trace);
-    runner.run(leaves_one_that_fails());
-    runner.close();
+    runs(trace, leaves_behind(fails_in_cleanup()));
     trace("closed");
 }
 
@@ -181,15 +177,8 @@ coro<> has_help(tracer& trace) {
     std::rethrow_exception(cancellation);
 }
 
-coro<> leaves_one_that_has_help(tracer& trace) {
-    create_task(has_help(trace));
-    co_await aioxx::sleep(1s);
-}
-
 void a_cleanup_waits_for_a_task_of_its_own(tracer& trace) {
-    traced_runner runner(trace);
-    runner.run(leaves_one_that_has_help(trace));
-    runner.close();
+    runs(trace, leaves_behind(has_help(trace)));
     trace("closed");
 }
 
@@ -206,14 +195,8 @@ coro<> leaves_a_late_one(tracer& trace) {
     std::rethrow_exception(cancellation);
 }
 
-coro<> leaves_one_that_leaves(tracer& trace) {
-    create_task(leaves_a_late_one(trace));
-    co_await aioxx::sleep(1s);
-}
-
 void a_cleanup_starts_a_task(tracer& trace) {
-    traced_runner runner(trace);
-    runner.run(leaves_one_that_leaves(trace));
+    runs(trace, leaves_behind(leaves_a_late_one(trace)));
 }
 
 coro<> waits(tracer& trace, words name, task<> awaited) {
@@ -229,8 +212,7 @@ coro<> leaves_a_chain(tracer& trace) {
 }
 
 void tasks_that_wait_for_each_other(tracer& trace) {
-    traced_runner runner(trace);
-    runner.run(leaves_a_chain(trace));
+    runs(trace, leaves_a_chain(trace));
 }
 
 coro<> two_sleepers(tracer& trace, task_group& group) {
@@ -244,14 +226,8 @@ coro<> grouped(tracer& trace) {
     co_await with_task_group([&](task_group& group) { return two_sleepers(trace, group); });
 }
 
-coro<> leaves_a_group(tracer& trace) {
-    create_task(grouped(trace), "a");
-    co_await aioxx::sleep(1s);
-}
-
 void a_group_that_is_left(tracer& trace) {
-    traced_runner runner(trace);
-    runner.run(leaves_a_group(trace));
+    runs(trace, leaves_behind(grouped(trace), "a"));
 }
 
 coro<> leaves_one_and_fails(tracer& trace) {
@@ -261,8 +237,7 @@ coro<> leaves_one_and_fails(tracer& trace) {
 
 void tasks_are_cancelled_after_the_main_task_failed(tracer& trace) {
     try {
-        traced_runner runner(trace);
-        runner.run(leaves_one_and_fails(trace));
+        runs(trace, leaves_one_and_fails(trace));
     } catch (const failure&) {
         trace(why());
     }
@@ -353,9 +328,7 @@ coro<> leaves_timers(tracer& trace) {
 }
 
 void timers_run_while_cleanup_is_waited_for(tracer& trace) {
-    traced_runner runner(trace);
-    runner.run(leaves_timers(trace));
-    runner.close();
+    runs(trace, leaves_timers(trace));
     trace("closed");
 }
 
@@ -366,9 +339,7 @@ coro<> drops_one_that_fails(tracer& trace) {
 }
 
 void an_error_that_nobody_looked_at_before_the_end(tracer& trace) {
-    traced_runner runner(trace);
-    runner.run(drops_one_that_fails(trace));
-    runner.close();
+    runs(trace, drops_one_that_fails(trace));
     trace("closed");
 }
 

@@ -10,6 +10,18 @@ def new_runner(trace):
     return asyncio.Runner(loop_factory=lambda: traced_loop(trace))
 
 
+def runs(trace, main):
+    """Runs a main task on a runner of its own."""
+    with new_runner(trace) as runner:
+        runner.run(main)
+
+
+async def leaves_behind(operation, name=None):
+    """A main task that ends before another one."""
+    asyncio.create_task(operation, name=name)
+    await asyncio.sleep(1)
+
+
 async def says(trace, *words):
     trace(*words)
 
@@ -67,8 +79,7 @@ def slow_cleanup_is_waited_for(trace):
             asyncio.create_task(sleeps(trace, name, cleanup), name=name)
         await asyncio.sleep(1)
 
-    with new_runner(trace) as runner:
-        runner.run(main())
+    runs(trace, main())
     trace("closed")
 
 
@@ -90,12 +101,7 @@ def a_task_that_resists_is_waited_for(trace):
         await asyncio.sleep(5)
         trace("ends")
 
-    async def main():
-        asyncio.create_task(resists())
-        await asyncio.sleep(1)
-
-    with new_runner(trace) as runner:
-        runner.run(main())
+    runs(trace, leaves_behind(resists()))
     trace("closed")
 
 
@@ -107,12 +113,7 @@ def a_task_that_fails_in_its_cleanup_is_reported(trace):
         finally:
             raise Failure("cleanup")
 
-    async def main():
-        asyncio.create_task(fails_in_cleanup())
-        await asyncio.sleep(1)
-
-    with new_runner(trace) as runner:
-        runner.run(main())
+    runs(trace, leaves_behind(fails_in_cleanup()))
     trace("closed")
 
 
@@ -130,12 +131,7 @@ def a_cleanup_waits_for_a_task_of_its_own(trace):
             await asyncio.create_task(helps())
             trace("cleanup ends")
 
-    async def main():
-        asyncio.create_task(has_help())
-        await asyncio.sleep(1)
-
-    with new_runner(trace) as runner:
-        runner.run(main())
+    runs(trace, leaves_behind(has_help()))
     trace("closed")
 
 
@@ -149,12 +145,7 @@ def a_cleanup_starts_a_task(trace):
             await asyncio.sleep(2)
             trace("cleanup ends")
 
-    async def main():
-        asyncio.create_task(leaves())
-        await asyncio.sleep(1)
-
-    with new_runner(trace) as runner:
-        runner.run(main())
+    runs(trace, leaves_behind(leaves()))
 
 
 @scenario
@@ -171,8 +162,7 @@ def tasks_that_wait_for_each_other(trace):
         asyncio.create_task(waits("c", b), name="c")
         await asyncio.sleep(1)
 
-    with new_runner(trace) as runner:
-        runner.run(main())
+    runs(trace, main())
 
 
 @scenario
@@ -185,12 +175,7 @@ def a_group_that_is_left(trace):
         finally:
             trace("group ends")
 
-    async def main():
-        asyncio.create_task(grouped(), name="a")
-        await asyncio.sleep(1)
-
-    with new_runner(trace) as runner:
-        runner.run(main())
+    runs(trace, leaves_behind(grouped(), "a"))
 
 
 @scenario
@@ -200,8 +185,7 @@ def tasks_are_cancelled_after_the_main_task_failed(trace):
         await fails()
 
     try:
-        with new_runner(trace) as runner:
-            runner.run(main())
+        runs(trace, main())
     except Failure as error:
         trace(why(error))
 
@@ -288,8 +272,7 @@ def timers_run_while_cleanup_is_waited_for(trace):
         asyncio.get_running_loop().call_later(10, trace, "never")
         await asyncio.sleep(1)
 
-    with new_runner(trace) as runner:
-        runner.run(main())
+    runs(trace, main())
     trace("closed")
 
 
@@ -300,6 +283,5 @@ def an_error_that_nobody_looked_at_before_the_end(trace):
         await asyncio.sleep(2)
         trace("main ends")
 
-    with new_runner(trace) as runner:
-        runner.run(main())
+    runs(trace, main())
     trace("closed")

@@ -24,15 +24,6 @@ namespace {
 
 using words = std::string;
 
-coro<> watches(tracer& trace, words name, task<> awaited) {
-    try {
-        co_await awaited;
-        trace(name, "has none");
-    } catch (...) {
-        trace(name, "caught", why());
-    }
-}
-
 coro<> passes(int count) {
     for (int pass = 0; pass < count; ++pass) co_await aioxx::sleep(0s);
 }

@@ -3,14 +3,7 @@
 
 import asyncio
 
-from harness import Failure, outcome, scenario, why
-
-
-async def watches(trace, name, awaited):
-    try:
-        trace(name, "has", await awaited)
-    except (asyncio.CancelledError, TimeoutError, asyncio.BrokenBarrierError, Failure) as error:
-        trace(name, "caught", why(error))
+from harness import outcome, scenario, watches, why
 
 
 async def passes(count):

@@ -63,21 +63,6 @@ coro<> cleans_up(tracer& trace, words name, duration cleanup) {
     std::rethrow_exception(cancellation);
 }
 
-coro<> watches(tracer& trace, words name, coro<> awaited) {
-    try {
-        co_await std::move(awaited);
-        trace(name, "has none");
-    } catch (...) {
-        trace(name, "caught", why());
-    }
-}
-
-coro<> joins(task<> awaited) { co_await awaited; }
-
-coro<> watches(tracer& trace, words name, task<> awaited) {
-    co_await watches(trace, std::move(name), joins(std::move(awaited)));
-}
-
 coro<> two_sleepers(tracer& trace, task_group& group, task<words>& a, task<words>& b) {
     a = group.create_task(sleeps(trace, "a", 2s));
     b = group.create_task(sleeps(trace, "b", 1s));
@@ -261,11 +246,7 @@ coro<> two_that_sleep_and_more(tracer& trace) {
 }
 
 coro<> a_cancellation_from_outside_while_the_group_waits(tracer& trace) {
-    const auto grouped = create_task(two_that_sleep_and_more(trace));
-    co_await aioxx::sleep(1s);
-    grouped.cancel("enough");
-    co_await watches(trace, "main", grouped);
-    trace(outcome(grouped), grouped.cancelling());
+    co_await cancels(trace, two_that_sleep_and_more(trace));
 }
 
 coro<> body_cleans_up(tracer& trace, task_group& group) {
@@ -279,11 +260,7 @@ coro<> body_cleans_up_and_more(tracer& trace) {
 }
 
 coro<> a_cancellation_from_outside_while_the_body_waits(tracer& trace) {
-    const auto grouped = create_task(body_cleans_up_and_more(trace));
-    co_await aioxx::sleep(1s);
-    grouped.cancel("enough");
-    co_await watches(trace, "main", grouped);
-    trace(outcome(grouped), grouped.cancelling());
+    co_await cancels(trace, body_cleans_up_and_more(trace));
 }
 
 coro<> one_fails_in_cleanup(tracer& trace, task_group& group) {
@@ -292,11 +269,7 @@ coro<> one_fails_in_cleanup(tracer& trace, task_group& group) {
 }
 
 coro<> a_cancellation_from_outside_and_tasks_that_fail(tracer& trace) {
-    const auto grouped = create_task(block(trace, one_fails_in_cleanup));
-    co_await aioxx::sleep(1s);
-    grouped.cancel("enough");
-    co_await watches(trace, "main", grouped);
-    trace(outcome(grouped), grouped.cancelling());
+    co_await cancels(trace, block(trace, one_fails_in_cleanup));
 }
 
 coro<> one_with_slow_cleanup(tracer& trace, task_group& group) {
@@ -325,11 +298,7 @@ coro<> catches_the_group(tracer& trace) {
 }
 
 coro<> an_error_and_a_cancellation_from_outside(tracer& trace) {
-    const auto grouped = create_task(catches_the_group(trace));
-    co_await aioxx::sleep(2s);
-    grouped.cancel("enough");
-    co_await watches(trace, "main", grouped);
-    trace(outcome(grouped), grouped.cancelling());
+    co_await cancels(trace, catches_the_group(trace), 2s);
 }
 
 coro<> inner_that_fails(tracer& trace, task_group& group) {

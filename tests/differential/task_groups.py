@@ -3,7 +3,7 @@
 
 import asyncio
 
-from harness import Failure, TaskGroup, outcome, scenario, why
+from harness import Failure, TaskGroup, cancels, outcome, scenario, watches, why
 
 
 async def sleeps(trace, name, delay=10):
@@ -38,13 +38,6 @@ async def cleans_up(trace, name, cleanup):
         await asyncio.sleep(cleanup)
         trace(name, "cleanup ends")
         raise
-
-
-async def watches(trace, name, awaited):
-    try:
-        trace(name, "has", await awaited)
-    except (asyncio.CancelledError, BaseExceptionGroup, Failure) as error:
-        trace(name, "caught", why(error))
 
 
 @scenario
@@ -213,11 +206,7 @@ async def a_cancellation_from_outside_while_the_group_waits(trace):
             group.create_task(sleeps(trace, "b"))
         trace("never")
 
-    task = asyncio.create_task(block())
-    await asyncio.sleep(1)
-    task.cancel("enough")
-    await watches(trace, "main", task)
-    trace(outcome(task), task.cancelling())
+    await cancels(trace, block())
 
 
 @scenario
@@ -228,11 +217,7 @@ async def a_cancellation_from_outside_while_the_body_waits(trace):
             await cleans_up(trace, "body", 2)
         trace("never")
 
-    task = asyncio.create_task(block())
-    await asyncio.sleep(1)
-    task.cancel("enough")
-    await watches(trace, "main", task)
-    trace(outcome(task), task.cancelling())
+    await cancels(trace, block())
 
 
 @scenario
@@ -241,11 +226,7 @@ async def a_cancellation_from_outside_and_tasks_that_fail(trace):
         async with TaskGroup() as group:
             group.create_task(fails_in_cleanup(trace, "x"))
 
-    task = asyncio.create_task(block())
-    await asyncio.sleep(1)
-    task.cancel("enough")
-    await watches(trace, "main", task)
-    trace(outcome(task), task.cancelling())
+    await cancels(trace, block())
 
 
 @scenario
@@ -275,11 +256,7 @@ async def an_error_and_a_cancellation_from_outside(trace):
         await asyncio.sleep(1)
         trace("goes on")
 
-    task = asyncio.create_task(block())
-    await asyncio.sleep(2)
-    task.cancel("enough")
-    await watches(trace, "main", task)
-    trace(outcome(task), task.cancelling())
+    await cancels(trace, block(), 2)
 
 
 @scenario

@@ -64,30 +64,6 @@ coro<words> fails_in_cleanup() {
     throw failure("cleanup");
 }
 
-coro<> watches(tracer& trace, words name, coro<words> awaited) {
-    try {
-        const words value = co_await std::move(awaited);
-        trace(name, "has", value);
-    } catch (...) {
-        trace(name, "caught", why());
-    }
-}
-
-coro<words> joins(task<words> awaited) { co_return co_await awaited; }
-
-coro<> watches(tracer& trace, words name, task<words> awaited) {
-    co_await watches(trace, std::move(name), joins(std::move(awaited)));
-}
-
-coro<> watches(tracer& trace, words name, task<> awaited) {
-    try {
-        co_await awaited;
-        trace(name, "has none");
-    } catch (...) {
-        trace(name, "caught", why());
-    }
-}
-
 // ---- wait_for ----
 
 coro<> wait_for_something_that_is_fast_enough(tracer& trace) {
@@ -369,11 +345,7 @@ coro<> limited_sleep() {
 }
 
 coro<> a_cancellation_from_outside_is_no_timeout(tracer& trace) {
-    const auto limited = create_task(limited_sleep());
-    co_await aioxx::sleep(1s);
-    limited.cancel("enough");
-    co_await watches(trace, "main", limited);
-    trace(outcome(limited), limited.cancelling());
+    co_await cancels(trace, limited_sleep());
 }
 
 coro<> limited_cleanup(tracer& trace, duration delay) {
@@ -387,19 +359,11 @@ coro<> limited_cleanup(tracer& trace, duration delay) {
 }
 
 coro<> a_cancellation_from_outside_after_the_timeout_wins(tracer& trace) {
-    const auto limited = create_task(limited_cleanup(trace, 1s));
-    co_await aioxx::sleep(2s);
-    limited.cancel("enough");
-    co_await watches(trace, "main", limited);
-    trace(outcome(limited), limited.cancelling());
+    co_await cancels(trace, limited_cleanup(trace, 1s), 2s);
 }
 
 coro<> a_timeout_during_the_cleanup_of_a_cancellation(tracer& trace) {
-    const auto limited = create_task(limited_cleanup(trace, 3s));
-    co_await aioxx::sleep(2s);
-    limited.cancel();
-    co_await watches(trace, "main", limited);
-    trace(outcome(limited), limited.cancelling());
+    co_await cancels(trace, limited_cleanup(trace, 3s), 2s, "");
 }
 
 coro<> swallows_and_is_limited(tracer& trace) {

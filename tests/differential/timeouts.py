@@ -3,7 +3,7 @@
 
 import asyncio
 
-from harness import Failure, outcome, scenario, why
+from harness import Failure, cancels, outcome, scenario, watches, why
 
 
 async def gives(trace, value, delay):
@@ -42,13 +42,6 @@ async def fails_in_cleanup():
         await asyncio.sleep(10)
     finally:
         raise Failure("cleanup")
-
-
-async def watches(trace, name, awaited):
-    try:
-        trace(name, "has", await awaited)
-    except (asyncio.CancelledError, TimeoutError, Failure) as error:
-        trace(name, "caught", why(error))
 
 
 # ---- wait_for ----
@@ -333,11 +326,7 @@ async def a_cancellation_from_outside_is_no_timeout(trace):
         async with asyncio.timeout(5):
             await asyncio.sleep(10)
 
-    task = asyncio.create_task(limited())
-    await asyncio.sleep(1)
-    task.cancel("enough")
-    await watches(trace, "main", task)
-    trace(outcome(task), task.cancelling())
+    await cancels(trace, limited())
 
 
 @scenario
@@ -350,11 +339,7 @@ async def a_cancellation_from_outside_after_the_timeout_wins(trace):
             trace("caught", why(error), asyncio.current_task().cancelling())
             raise
 
-    task = asyncio.create_task(limited())
-    await asyncio.sleep(2)
-    task.cancel("enough")
-    await watches(trace, "main", task)
-    trace(outcome(task), task.cancelling())
+    await cancels(trace, limited(), 2)
 
 
 @scenario
@@ -367,11 +352,7 @@ async def a_timeout_during_the_cleanup_of_a_cancellation(trace):
             trace("caught", why(error), asyncio.current_task().cancelling())
             raise
 
-    task = asyncio.create_task(limited())
-    await asyncio.sleep(2)
-    task.cancel()
-    await watches(trace, "main", task)
-    trace(outcome(task), task.cancelling())
+    await cancels(trace, limited(), 2, message=None)
 
 
 @scenario

@@ -32,16 +32,6 @@ namespace {
 
 // ---- scenes ----
 
-// Asks, waits for the answer, and ends the connection. The server ends with the loop.
-coro<bool> ask(connection<witness> client) {
-    client.transport->write("question");
-    co_await client.protocol->until_received(8);
-    const bool answered = client.protocol->received == "question";
-    client.transport->close();
-    co_await client.protocol->until_lost();
-    co_return answered;
-}
-
 coro<bool> over_tcp(stage& on) {
     server listening = co_await create_server(on.protocols(true), "127.0.0.1", 0);
     connect_options options;
@@ -79,19 +69,10 @@ coro<bool> over_one_of_several_addresses(stage& on) {
     co_return co_await ask(std::move(client));
 }
 
-coro<> answer_line(stream_reader reader, stream_writer writer) {
-    const bytearray line = co_await reader.readline();
-    co_await writer.send(line);
-}
-
 coro<bool> over_streams(stage&) {
     server listening = co_await start_server(answer_line, "127.0.0.1", 0);
     stream client = co_await open_connection("127.0.0.1", listening.port());
-    co_await client.writer.send("question\n");
-    const bytearray answer = co_await client.reader.read();
-    client.writer.close();
-    co_await client.writer.wait_closed();
-    co_return answer == "question\n";
+    co_return co_await ask(std::move(client));
 }
 
 std::vector<std::string> cat() { return std::vector<std::string>(1, "/bin/cat"); }

@@ -26,6 +26,8 @@
 #include <aioxx/core/event_loop.hpp>
 #include <aioxx/io/protocol.hpp>
 #include <aioxx/io/transport.hpp>
+#include <aioxx/net/connect.hpp>
+#include <aioxx/streams/open_connection.hpp>
 #include <aioxx/sync/event.hpp>
 #include <aioxx/tasks/error_group.hpp>
 #include <aioxx/tasks/runner.hpp>
@@ -151,6 +153,28 @@ private:
     std::vector<std::shared_ptr<life>> lives_;
     std::string unexpected_;
 };
+
+/// Asks, waits for the answer, and ends the connection. The server ends with the loop.
+inline coro<bool> ask(connection<witness> client) {
+    client.transport->write("question");
+    co_await client.protocol->until_received(8);
+    const bool answered = client.protocol->received == "question";
+    client.transport->close();
+    co_await client.protocol->until_lost();
+    co_return answered;
+}
+inline coro<bool> ask(stream client) {
+    co_await client.writer.send("question\n");
+    const bytearray answer = co_await client.reader.read();
+    client.writer.close();
+    co_await client.writer.wait_closed();
+    co_return answer == "question\n";
+}
+/// The server's side of it.
+inline coro<> answer_line(stream_reader reader, stream_writer writer) {
+    const bytearray line = co_await reader.readline();
+    co_await writer.send(line);
+}
 
 /// A scene. It ends early, or throws, when something breaks. Returns: whether everything went well.
 using scene = coro<bool> (*)(stage&);

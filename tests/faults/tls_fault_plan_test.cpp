@@ -42,27 +42,13 @@ coro<bool> with_protocols(stage& on) {
     server listening = co_await create_server(on.protocols(true), "127.0.0.1", 0, server_context());
     auto client =
         co_await create_connection(on.protocols(false), "127.0.0.1", listening.port(), client_context(), named());
-    client.transport->write("question");
-    co_await client.protocol->until_received(8);
-    const bool answered = client.protocol->received == "question";
-    client.transport->close();
-    co_await client.protocol->until_lost();
-    co_return answered;
-}
-
-coro<> answer_line(stream_reader reader, stream_writer writer) {
-    const bytearray line = co_await reader.readline();
-    co_await writer.send(line);
+    co_return co_await ask(std::move(client));
 }
 
 coro<bool> with_streams(stage&) {
     server listening = co_await start_server(answer_line, "127.0.0.1", 0, server_context());
     stream client = co_await open_connection("127.0.0.1", listening.port(), client_context(), named());
-    co_await client.writer.send("question\n");
-    const bytearray answer = co_await client.reader.read();
-    client.writer.close();
-    co_await client.writer.wait_closed();
-    co_return answer == "question\n";
+    co_return co_await ask(std::move(client));
 }
 
 coro<> secure_and_answer(stream_reader reader, stream_writer writer) {
@@ -79,11 +65,7 @@ coro<bool> with_start_tls(stage&) {
     const bytearray ready = co_await client.reader.readline();
     if (ready != "STARTTLS\n") co_return false;
     co_await start_tls(client.writer, client_context(), named());
-    co_await client.writer.send("question\n");
-    const bytearray answer = co_await client.reader.read();
-    client.writer.close();
-    co_await client.writer.wait_closed();
-    co_return answer == "question\n";
+    co_return co_await ask(std::move(client));
 }
 
 const named_scene scenes[] = {

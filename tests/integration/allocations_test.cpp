@@ -2,11 +2,8 @@
 
 // An echo over TCP allocates nothing once it runs: by protocols, by streams and by read_view without a copy.
 
-#include <atomic>
 #include <cstddef>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <string>
 
 #include <aioxx/base/config.hpp>
@@ -16,26 +13,11 @@
 #include <aioxx/streams/start_server.hpp>
 #include <aioxx/tasks/runner.hpp>
 
-#include "integration/allocations.hpp"
 #include "support/catch.hpp"
+#include "support/count_allocations.hpp"
 
 // Without the pool, as under AddressSanitizer, each frame is an allocation.
 #if !defined(AIOXX_NO_FRAME_POOL)
-
-namespace {
-std::atomic<long> allocations{0};
-}
-
-long support::allocations_so_far() noexcept { return allocations; }
-
-// Not inlined: g++ 12 would see malloc meet delete, and free meet new, and warn.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-    ++allocations;
-    if (void* block = std::malloc(size == 0 ? 1 : size)) return block;
-    throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* block) noexcept { std::free(block); }
-[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 
 using namespace aioxx;
 
@@ -66,9 +48,9 @@ private:
         received_ += data.size();
         if (received_ < request.size()) return;
         received_ = 0;
-        if (++round_ == warm_up) before_ = allocations;
+        if (++round_ == warm_up) before_ = support::allocations;
         if (round_ == warm_up + rounds) {
-            counted = allocations - before_;
+            counted = support::allocations - before_;
             return done_.set_result();
         }
         transport_->write(request);
@@ -102,12 +84,12 @@ coro<long> count_with_streams(server listening, const std::string& line) {
     auto [reader, writer] = co_await open_connection("127.0.0.1", listening.port());
     long before = 0;
     for (int i = 0; i < warm_up + rounds; ++i) {
-        if (i == warm_up) before = allocations;
+        if (i == warm_up) before = support::allocations;
         co_await writer.send(line);
         const bytes_view answer = co_await reader.readline_view();
         if (answer.size() != line.size()) break;
     }
-    const long counted = allocations - before;
+    const long counted = support::allocations - before;
     writer.close();
     listening.close();
     co_await listening.wait_closed();

@@ -11,7 +11,7 @@
 #include <aioxx/websocket/connect.hpp>
 #include <aioxx/websocket/serve.hpp>
 
-#include "integration/allocations.hpp"
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 
 #if !defined(AIOXX_NO_FRAME_POOL)
@@ -46,7 +46,7 @@ coro<long> count_in_echo(coro<> (*handler)(websocket::connection), std::size_t s
     long before = 0;
     bool right = true;
     for (int i = 0; i < warm_up + rounds / at_once; ++i) {
-        if (i == warm_up) before = support::allocations_so_far();
+        if (i == warm_up) before = support::allocations;
         for (int turn = 0; turn < at_once; ++turn) {
             co_await client.send(std::string_view(text).substr(static_cast<std::size_t>(turn)));
         }
@@ -55,7 +55,7 @@ coro<long> count_in_echo(coro<> (*handler)(websocket::connection), std::size_t s
             right = right && answer.str().size() == size - static_cast<std::size_t>(turn);
         }
     }
-    const long counted = support::allocations_so_far() - before;
+    const long counted = support::allocations - before;
     CHECK(right);
     co_await client.close();
     listening.close();

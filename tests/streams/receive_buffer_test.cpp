@@ -6,6 +6,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include <aioxx/streams/reader.hpp>
 #include <aioxx/testing/step.hpp>
@@ -24,11 +25,12 @@ class counting_transport final : public read_transport {
 public:
     int pauses = 0;
     int resumes = 0;
+    int closes = 0;
     bool reading = true;
 
     [[nodiscard]] bool query_extra_info(extra_info_query&) const override { return false; }
     [[nodiscard]] bool is_closing() const noexcept override { return false; }
-    void close() override {}
+    void close() override { ++closes; }
     void set_protocol(std::shared_ptr<base_protocol>) override {}
     [[nodiscard]] std::shared_ptr<base_protocol> get_protocol() const override { return nullptr; }
     [[nodiscard]] std::string describe() const override { return "counting"; }
@@ -162,4 +164,51 @@ TEST_CASE("clear_eof reads on where something can follow the end, and nowhere el
     CHECK(!held.reader.clear_eof());
     held.buffer->set_transport(nullptr);
     CHECK(!held.reader.clear_eof());
+}
+
+TEST_CASE("an operation whose buffer goes away waits until it is cancelled", "[streams]") {
+    test_loop loop;
+    auto buffer = std::make_unique<receive_buffer>(10);
+    detail::read_awaiter<detail::read_line_rules> reading(*buffer, {});
+    step line(loop, [&]() -> auto& { return reading; });
+    CHECK(line.pending());
+    buffer.reset();
+    CHECK(line.pending());
+    line.cancel();
+    line.resume();
+    CHECK_THROWS_AS(line.result(), cancelled_error);
+}
+
+TEST_CASE("a reader keeps its source and what comes with it", "[streams]") {
+    test_loop loop;
+    auto buffer = std::make_shared<receive_buffer>(10);
+    auto kept = std::make_shared<int>(1);
+    std::weak_ptr<int> watched = kept;
+    std::weak_ptr<receive_buffer> source = buffer;
+    {
+        const stream_reader reader(std::move(buffer), std::move(kept));
+        reader.feed_data("x");
+        CHECK(!watched.expired());
+        CHECK(source.lock()->size() == 1);
+    }
+    CHECK(watched.expired());
+    CHECK(source.expired());
+}
+
+TEST_CASE("the transport of a reader on its own stays open, that of a connection is closed by the last who holds it", "[streams]") {
+    test_loop loop;
+    counting_transport transport;
+    auto buffer = std::make_shared<receive_buffer>(10);
+    buffer->set_transport(&transport);
+    { const stream_reader reader(buffer, nullptr); }
+    CHECK(transport.closes == 0);
+    buffer->give_connection();
+    {
+        stream_reader reader(buffer);
+        const stream_reader copy = reader;
+        const stream_reader moved = std::move(reader);
+        reader = copy;
+        CHECK(transport.closes == 0);
+    }
+    CHECK(transport.closes == 1);
 }

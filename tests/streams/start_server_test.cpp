@@ -200,3 +200,41 @@ TEST_CASE("a reset by the client is the handler's error after the bytes that cam
         CHECK(reported.texts.empty());
     }());
 }
+
+TEST_CASE("a connection's task has a name, which can be changed", "[streams]") {
+    run_bounded([]() -> coro<> {
+        server listening = co_await start_server(
+            [](stream_reader, stream_writer writer) -> coro<> {
+                std::string names = current_task()->name();
+                current_task()->set_name("mine");
+                names += ' ' + current_task()->name();
+                writer.write(names);
+                co_return;
+            },
+            "127.0.0.1", 0);
+        const std::string answer = co_await ask(listening.port(), "\n");
+        CHECK(answer == "connection mine");
+        listening.close();
+        co_await listening.wait_closed();
+    }());
+}
+
+TEST_CASE("what a handler throws before it is a coroutine is reported and closes the connection", "[streams]") {
+    run_bounded([]() -> coro<> {
+        const reports seen;
+        server other = co_await start_server(
+            [](stream_reader reader, stream_writer writer) {
+                if (reader.at_eof() || !writer.is_closing()) throw std::runtime_error("refused");
+                return greet(std::move(reader), std::move(writer));
+            },
+            "127.0.0.1", 0);
+        auto [reader, writer] = co_await open_connection("127.0.0.1", other.port());
+        const bytearray nothing = co_await reader.read();  // until the server closes
+        CHECK(nothing.empty());
+        REQUIRE(seen.texts.size() == 1);
+        CHECK(seen.texts[0].find("refused") != std::string::npos);
+        CHECK(seen.texts[0].find("connection handler") != std::string::npos);
+        other.close();
+        co_await other.wait_closed();
+    }());
+}

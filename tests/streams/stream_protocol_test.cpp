@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <aioxx/streams/open_connection.hpp>
 #include <aioxx/tasks/sleep.hpp>
@@ -158,6 +160,56 @@ TEST_CASE("dropping both halves of a stream closes the connection, dropping one 
         CHECK(both.near->is_closing());
         co_await both.settle();
         CHECK(both.peer->count("eof_received") == 1);
+        co_await both.end();
+    }());
+}
+
+TEST_CASE("the connection is closed when nobody holds a half any more, however many were made", "[streams]") {
+    test_loop().run([]() -> coro<> {
+        pair both;
+        co_await both.settle();
+        auto first = std::make_unique<stream>(make_stream(both.state));
+        auto second = std::make_unique<stream_reader>(make_stream(both.state).reader);
+        stream_writer moved = std::move(first->writer);
+        first.reset();
+        second.reset();
+        CHECK(!both.near->is_closing());
+        {
+            const stream_writer last = moved;
+            moved = make_stream(std::make_shared<stream_protocol>(10)).writer;
+            CHECK(!both.near->is_closing());
+        }
+        CHECK(both.near->is_closing());
+        co_await both.end();
+    }());
+}
+
+TEST_CASE("large portions and lines across their borders arrive whole", "[streams]") {
+    test_loop().run([]() -> coro<> {
+        pair both(64 * 1024, 256 * 1024);
+        co_await both.settle();
+        const stream halves = make_stream(both.state);
+        std::string text;
+        std::vector<std::string> lines;
+        while (text.size() < 1024 * 1024) {
+            lines.push_back("line " + std::to_string(lines.size()) + std::string(lines.size() * 7 % 500, '.') + '\n');
+            text += lines.back();
+        }
+        both.far->write(text);
+        for (std::size_t i = 0; i < lines.size(); ++i) {
+            CAPTURE(i);
+            if (i % 3 == 0) {
+                const bytes_view line = co_await halves.reader.readline_view();
+                REQUIRE(line.str() == lines[i]);
+            } else if (i % 3 == 1) {
+                const bytearray line = co_await halves.reader.readline();
+                REQUIRE(line.str() == lines[i]);
+            } else {
+                const bytes_view line = co_await halves.reader.readline_view();
+                if (i % 100 == 2) co_await both.settle();  // more arrives while it is lent
+                REQUIRE(line.str() == lines[i]);
+            }
+        }
         co_await both.end();
     }());
 }

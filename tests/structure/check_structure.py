@@ -71,6 +71,7 @@ NO_TEST: Dict[str, str] = {
     "core/cancellation.hpp": "the mechanism below cancel_scope, covered by its test",
     "core/context.hpp": "covered by the test of context_var",
     "core/future_base.hpp": "covered by the tests of future and task",
+    "core/loop_member.hpp": CONTRACT,
     "core/task_base.hpp": "covered by the test of task",
     "core/task_context.hpp": "covered by the tests of waiter, task and cancel_scope",
     "core/task_options.hpp": "a struct, covered by the test of task",
@@ -81,6 +82,11 @@ NO_TEST: Dict[str, str] = {
     "tasks/children.hpp": "the mechanism below gather and wait, covered by their tests",
     "testing/check_datagram.hpp": "is a test itself: tests/conformance runs it over every implementation",
     "testing/check_transport.hpp": "is a test itself: tests/conformance runs it over every transport",
+    "testing/transport_law.hpp": "what the laws are made of, covered by their running",
+    "testing/transport_laws_bytes.hpp": "laws of check_transport",
+    "testing/transport_laws_end.hpp": "laws of check_transport",
+    "testing/transport_laws_flow.hpp": "laws of check_transport",
+    "testing/transport_laws_protocol.hpp": "laws of check_transport",
     "transports/stream_channel.hpp": CONTRACT,
 }
 

@@ -13,6 +13,7 @@
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
+#include "support/complaint_of.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
@@ -60,12 +61,7 @@ coro<> hold(capacity_limiter& limiter, const void* borrower) {
 
 template <class Function>
 std::string refusal(Function function) {
-    try {
-        function();
-    } catch (const invalid_state_error& refused) {
-        return refused.what();
-    }
-    return "none";
+    return support::complaint_of<invalid_state_error>(function);
 }
 
 }  // namespace

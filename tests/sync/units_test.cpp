@@ -5,18 +5,14 @@
 #include <string>
 
 #include "support/catch.hpp"
+#include "support/complaint_of.hpp"
 
 using namespace aioxx;
 
 namespace {
 
 std::string refusal(std::size_t least, std::size_t number) {
-    try {
-        detail::checked_units("the seats", least, number);
-    } catch (const std::invalid_argument& refused) {
-        return refused.what();
-    }
-    return "none";
+    return support::complaint_of<std::invalid_argument>([&] { detail::checked_units("the seats", least, number); });
 }
 
 }  // namespace

@@ -12,21 +12,15 @@
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
+#include "support/was_cancelled.hpp"
+#include "tasks/bodies.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
 
 namespace {
 
-coro<int> after(duration delay, int value) {
-    co_await sleep(delay);
-    co_return value;
-}
 coro<> wait_a_bit(duration delay) { co_await sleep(delay); }
-coro<int> fails_after(duration delay, std::string what) {
-    co_await sleep(delay);
-    throw std::runtime_error(what);
-}
 coro<> fails_in_clean_up() {
     bool cancelled = false;
     try {
@@ -71,7 +65,7 @@ TEST_CASE("the first failure of all cancels the others, which are waited for, an
         int ends = 0;
         std::string what;
         try {
-            co_await all(counts_its_end(ends), fails_after(1s, "no"), counts_its_end(ends));
+            co_await all(counts_its_end(ends), fails_after<int>(1s, "no"), counts_its_end(ends));
         } catch (const std::runtime_error& caught) {
             what = caught.what();
         }
@@ -87,7 +81,7 @@ TEST_CASE("several failures of all are a group", "[tasks]") {
     loop.run([]() -> coro<> {
         std::size_t errors = 0;
         try {
-            co_await all(fails_in_clean_up(), fails_after(1s, "no"));
+            co_await all(fails_in_clean_up(), fails_after<int>(1s, "no"));
         } catch (const error_group& group) {
             errors = group.exceptions().size();
         }
@@ -104,12 +98,7 @@ TEST_CASE("cancelling all cancels every one of them and waits", "[tasks]") {
         }(ends));
         co_await sleep(1s);
         running.cancel();
-        bool cancelled = false;
-        try {
-            co_await running;
-        } catch (const cancelled_error&) {
-            cancelled = true;
-        }
+        const bool cancelled = co_await support::was_cancelled(running);
         CHECK(cancelled);
         CHECK(ends == 2);
     }());

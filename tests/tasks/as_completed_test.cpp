@@ -12,16 +12,12 @@
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
+#include "tasks/bodies.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
 
 namespace {
-
-coro<int> after(duration delay, int value) {
-    co_await sleep(delay);
-    co_return value;
-}
 
 std::vector<task<int>> three_tasks() {
     return {create_task(after(3s, 3)), create_task(after(1s, 1)), create_task(after(2s, 2))};

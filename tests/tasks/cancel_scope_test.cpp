@@ -15,16 +15,12 @@
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
+#include "tasks/bodies.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
 
 namespace {
-
-coro<int> after(duration delay, int value) {
-    co_await sleep(delay);
-    co_return value;
-}
 
 coro<> pause(duration delay) { co_await sleep(delay); }
 

@@ -14,22 +14,13 @@
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
+#include "tasks/bodies.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
 using testing::test_loop;
 
 namespace {
-
-coro<int> number_after(duration delay, int number) {
-    co_await aioxx::sleep(delay);
-    co_return number;
-}
-coro<> fail_after(duration delay, std::string what) {
-    co_await aioxx::sleep(delay);
-    throw std::runtime_error(what);
-}
-coro<> wait_forever() { co_await create_future<>(); }
 
 // Writes down its cancellation, and takes its time for it.
 coro<> cleaning(std::string& log, std::string name, duration needed) {
@@ -49,7 +40,7 @@ coro<> cleaning(std::string& log, std::string name, duration needed) {
 TEST_CASE("gather gives the values in the order of the arguments, whatever order they come in", "[tasks][TK032]") {
     test_loop loop;
     loop.run([](test_loop& test) -> coro<> {
-        const auto [a, b, c] = co_await gather(number_after(3s, 1), number_after(2s, 2), number_after(1s, 3));
+        const auto [a, b, c] = co_await gather(after(3s, 1), after(2s, 2), after(1s, 3));
         CHECK(a == 1);
         CHECK(b == 2);
         CHECK(c == 3);
@@ -61,7 +52,7 @@ TEST_CASE("gathered sleeps overlap instead of adding up", "[tasks][TK032]") {
     test_loop loop;
     loop.run([]() -> coro<> {
         const std::tuple<int, std::monostate> values =
-            co_await gather(number_after(2s, 1), []() -> coro<> { co_await aioxx::sleep(2s); }());
+            co_await gather(after(2s, 1), []() -> coro<> { co_await aioxx::sleep(2s); }());
         CHECK(std::get<0>(values) == 1);
     }());
     CHECK(loop.elapsed() == 2s);
@@ -83,7 +74,7 @@ TEST_CASE("gather takes any number of one type", "[tasks]") {
     test_loop loop;
     const auto values = loop.run([]() -> coro<std::vector<int>> {
         std::vector<coro<int>> children;
-        for (int index = 0; index < 1000; ++index) children.push_back(number_after(1ms * (1000 - index), index));
+        for (int index = 0; index < 1000; ++index) children.push_back(after(1ms * (1000 - index), index));
         co_return co_await gather(std::move(children));
     }());
     REQUIRE(values.size() == 1000);
@@ -148,7 +139,7 @@ TEST_CASE("the first exception comes out at once, and the others run on", "[task
     };
     const auto main = [&]() -> coro<> {
         try {
-            co_await gather(note(2s), fail_after(1s, "first"), fail_after(3s, "second"));
+            co_await gather(note(2s), fails_after(1s, "first"), fails_after(3s, "second"));
             FAIL("did not throw");
         } catch (const std::runtime_error& caught) {
             CHECK(std::string(caught.what()) == "first");
@@ -164,7 +155,7 @@ TEST_CASE("the first exception comes out at once, and the others run on", "[task
 TEST_CASE("of two exceptions in one batch the first counts and the other is not reported", "[tasks][TK032]") {
     test_loop loop;
     CHECK_THROWS_AS(loop.run([]() -> coro<> {
-                        co_await gather(fail_after(1s, "a"), []() -> coro<> {
+                        co_await gather(fails_after(1s, "a"), []() -> coro<> {
                             co_await aioxx::sleep(1s);
                             throw std::logic_error("b");
                         }());
@@ -176,9 +167,9 @@ TEST_CASE("of two exceptions in one batch the first counts and the other is not 
 TEST_CASE("a child that is cancelled counts as an exception", "[tasks][TK032]") {
     test_loop loop;
     loop.run([]() -> coro<> {
-        auto child = create_task(number_after(1h, 1));
+        auto child = create_task(after(1h, 1));
         get_running_loop().call_later(1s, [=] { child.cancel(); });
-        CHECK_THROWS_AS(co_await gather(child, number_after(2s, 2)), cancelled_error);
+        CHECK_THROWS_AS(co_await gather(child, after(2s, 2)), cancelled_error);
         CHECK(current_task()->cancelling() == 0);
         co_await aioxx::sleep(1s);
     }());
@@ -188,16 +179,16 @@ TEST_CASE("a child that is cancelled counts as an exception", "[tasks][TK032]") 
 TEST_CASE("gather_results waits for all and gives values and exceptions", "[tasks][TK032]") {
     test_loop loop;
     loop.run([](test_loop& test) -> coro<> {
-        auto cancelled = create_task(number_after(1h, 1));
+        auto cancelled = create_task(after(1h, 1));
         get_running_loop().call_later(1s, [=] { cancelled.cancel(); });
-        auto [a, b, c] = co_await gather_results(number_after(2s, 5), fail_after(1s, "no"), cancelled);
+        auto [a, b, c] = co_await gather_results(after(2s, 5), fails_after(1s, "no"), cancelled);
         CHECK(test.elapsed() == 2s);
         CHECK(a.take_value() == 5);
         CHECK_THROWS_AS(b.take_value(), std::runtime_error);
         CHECK(is_cancelled(c.exception()));
 
         std::vector<coro<>> list;
-        list.push_back(fail_after(1s, "no"));
+        list.push_back(fails_after(1s, "no"));
         list.push_back([]() -> coro<> { co_return; }());
         const auto results = co_await gather_results(std::move(list));
         REQUIRE(results.size() == 2);
@@ -279,7 +270,7 @@ TEST_CASE("what could never end is not gathered: the task itself, or a future of
 TEST_CASE("gathers can be nested", "[tasks][TK032]") {
     test_loop loop;
     loop.run([]() -> coro<> {
-        const auto [inner, number] = co_await gather(gather(number_after(1s, 1), number_after(2s, 2)), number_after(3s, 3));
+        const auto [inner, number] = co_await gather(gather(after(1s, 1), after(2s, 2)), after(3s, 3));
         CHECK(inner == std::tuple<int, int>(1, 2));
         CHECK(number == 3);
     }());

@@ -2,12 +2,9 @@
 
 #include <aioxx/tasks/generators.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <optional>
 #include <ranges>
 #include <stdexcept>
@@ -23,10 +20,15 @@
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
+#include "support/count_allocations.hpp"
+#include "support/generators.hpp"
 
 using namespace aioxx;
 using namespace aioxx::generators;
 using namespace std::chrono_literals;
+using support::close;
+using support::failure_of;
+using support::next_of;
 using testing::step;
 using testing::test_loop;
 
@@ -80,25 +82,6 @@ async_generator<int> failing_at_close(const char* text) {
     } catch (const generator_exit&) {
         throw std::runtime_error(text);
     }
-}
-
-template <class T>
-coro<std::string> failure_of(coro<T> fails) {
-    try {
-        static_cast<void>(co_await std::move(fails));
-    } catch (...) {
-        co_return describe(std::current_exception());
-    }
-    co_return "nothing";
-}
-
-template <class T>
-coro<typename async_generator<T>::item_type> next_of(async_generator<T>& items) {
-    co_return co_await items.next();
-}
-template <class T>
-coro<> close(async_generator<T>& items) {
-    co_await items.aclose();
 }
 
 coro<int> sum(async_generator<int> numbers) {
@@ -520,36 +503,19 @@ TEST_CASE("a cancellation ends a pipe wherever it waits, and closes what is befo
 // Without the pool, as under AddressSanitizer, each frame is an allocation.
 #if !defined(AIOXX_NO_FRAME_POOL)
 
-namespace {
-std::atomic<long> allocations{0};
-}
-
-// Not inlined: g++ 12 would see malloc meet delete, and free meet new, and warn.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-    ++allocations;
-    if (void* block = std::malloc(size == 0 ? 1 : size)) return block;
-    throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* block) noexcept {
-    std::free(block);
-}
-[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept {
-    std::free(block);
-}
-
 TEST_CASE("a pipe allocates its frames and nothing for an item", "[tasks]") {
     test_loop loop;
     const long counted = loop.run([]() -> coro<long> {
         long before = 0;
         for (int round = 0; round < 2; ++round) {  // the first one fills the pool
-            before = allocations;
+            before = support::allocations;
             int total = 0;
             co_await (count_to(1000) | map([](int number) { return 2 * number; }) |
                       filter([](int number) -> coro<bool> { co_return number % 3 == 0; }) | enumerate() |
                       take(300) | for_each([&total](auto item) { total += item.second; }));
             CHECK(total > 0);
         }
-        co_return allocations - before;
+        co_return support::allocations - before;
     }());
     CHECK(counted == 0);
 }

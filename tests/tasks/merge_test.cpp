@@ -19,10 +19,14 @@
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
+#include "support/generators.hpp"
 
 using namespace aioxx;
 using namespace aioxx::generators;
 using namespace std::chrono_literals;
+using support::close;
+using support::failure_of;
+using support::next_of;
 using testing::step;
 using testing::test_loop;
 
@@ -74,23 +78,6 @@ async_generator<int> failing_after(duration delay, const char* text = "broken") 
     co_await aioxx::sleep(delay);
     co_yield -1;
     throw std::runtime_error(text);
-}
-
-template <class T>
-coro<std::string> failure_of(coro<T> fails) {
-    try {
-        static_cast<void>(co_await std::move(fails));
-    } catch (...) {
-        co_return describe(std::current_exception());
-    }
-    co_return "nothing";
-}
-
-coro<std::optional<int>> next_of(async_generator<int>& items) {
-    co_return co_await items.next();
-}
-coro<> close(async_generator<int>& items) {
-    co_await items.aclose();
 }
 
 }  // namespace

@@ -13,24 +13,14 @@
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
+#include "support/was_cancelled.hpp"
+#include "tasks/bodies.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
 
 namespace {
 
-coro<int> after(duration delay, int value) {
-    co_await sleep(delay);
-    co_return value;
-}
-coro<std::string> text_after(duration delay, std::string text) {
-    co_await sleep(delay);
-    co_return text;
-}
-coro<int> fails_after(duration delay) {
-    co_await sleep(delay);
-    throw std::runtime_error("failed");
-}
 // Ends with a value although it was cancelled, after some clean-up.
 coro<int> ends_all_the_same(duration clean_up, int value) {
     bool cancelled = false;
@@ -61,7 +51,7 @@ constexpr bool can_race = requires(Racers... racers) { race(std::move(racers)...
 TEST_CASE("the first one to end wins, and the others are cancelled", "[tasks]") {
     testing::test_loop loop;
     loop.run([]() -> coro<> {
-        const auto won = co_await race(after(3s, 1), text_after(1s, "fast"), after(2s, 3));
+        const auto won = co_await race(after(3s, 1), after(1s, std::string("fast")), after(2s, 3));
         CHECK(won.first == 1);
         CHECK(std::get<1>(won.values) == "fast");
         CHECK(!std::get<0>(won.values));
@@ -92,7 +82,7 @@ TEST_CASE("one that fails first decides the race by its error", "[tasks]") {
     loop.run([]() -> coro<> {
         std::string what;
         try {
-            co_await race(after(2s, 1), fails_after(1s));
+            co_await race(after(2s, 1), fails_after<int>(1s));
         } catch (const std::runtime_error& caught) {
             what = caught.what();
         }
@@ -106,7 +96,7 @@ TEST_CASE("when those who were cancelled for a failure fail as well, the errors 
     loop.run([]() -> coro<> {
         std::string what;
         try {
-            co_await race(fails_when_cancelled(), fails_after(1s), after(1h, 1));
+            co_await race(fails_when_cancelled(), fails_after<int>(1s), after(1h, 1));
         } catch (const error_group& group) {
             what = group.what();
         }
@@ -169,12 +159,7 @@ TEST_CASE("cancelling a race cancels all who run in it", "[tasks]") {
         auto running = create_task([]() -> coro<> { co_await race(after(1h, 1), after(2h, 2)); }());
         co_await sleep(1s);
         running.cancel();
-        bool cancelled = false;
-        try {
-            co_await running;
-        } catch (const cancelled_error&) {
-            cancelled = true;
-        }
+        const bool cancelled = co_await support::was_cancelled(running);
         CHECK(cancelled);
     }());
     CHECK(loop.elapsed() == 1s);

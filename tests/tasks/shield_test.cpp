@@ -16,6 +16,7 @@
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
+#include "tasks/bodies.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
@@ -23,28 +24,19 @@ using testing::test_loop;
 
 namespace {
 
-coro<int> number_after(duration delay, int number) {
-    co_await aioxx::sleep(delay);
-    co_return number;
-}
-coro<> fail_after(duration delay) {
-    co_await aioxx::sleep(delay);
-    throw std::runtime_error("no");
-}
-
 }  // namespace
 
 TEST_CASE("shield gives the value or exception of what it shields", "[tasks][TK030]") {
     test_loop loop;
     loop.run([]() -> coro<> {
-        const auto kept = create_task(number_after(1s, 5));
+        const auto kept = create_task(after(1s, 5));
         const int copy = co_await shield(kept);
         CHECK(copy == 5);
         CHECK(kept.result() == 5);
         auto unique = create_task([]() -> coro<std::unique_ptr<int>> { co_return std::make_unique<int>(3); }());
         const std::unique_ptr<int> moved = co_await shield(std::move(unique));
         CHECK(*moved == 3);
-        CHECK_THROWS_AS(co_await shield(fail_after(1s)), std::runtime_error);
+        CHECK_THROWS_AS(co_await shield(fails_after(1s)), std::runtime_error);
     }());
 }
 
@@ -70,7 +62,7 @@ TEST_CASE("cancelling the waiting task leaves the shielded one running", "[tasks
 TEST_CASE("cancelling the shielded task cancels the waiting one", "[tasks][TK030]") {
     test_loop loop;
     loop.run([]() -> coro<> {
-        const auto inner = create_task(number_after(1h, 1));
+        const auto inner = create_task(after(1h, 1));
         get_running_loop().call_later(1s, [=] { inner.cancel(); });
         CHECK_THROWS_AS(co_await shield(inner), cancelled_error);
     }());
@@ -95,8 +87,8 @@ TEST_CASE("a shield that is cancelled when the result arrives throws, and the re
 TEST_CASE("an exception is reported when nobody can see it, and only then", "[tasks][K7]") {
     test_loop loop({.allow_reports = true});
     const auto main = [&]() -> coro<> {
-        auto unseen = create_task(shield(fail_after(2s)));
-        auto kept = create_task(fail_after(2s));
+        auto unseen = create_task(shield(fails_after(2s)));
+        auto kept = create_task(fails_after(2s));
         auto waiting = create_task(shield(kept));
         co_await aioxx::sleep(1s);
         unseen.cancel();
@@ -144,8 +136,8 @@ TEST_CASE("what could never end is not shielded: the task itself, or a future of
 TEST_CASE("a shielded task within a gather survives the gather's cancellation", "[tasks][TK030]") {
     test_loop loop;
     loop.run([]() -> coro<> {
-        const auto inner = create_task(number_after(10s, 1));
-        auto outer = create_task([](task<int> kept) -> coro<> { co_await gather(shield(kept), number_after(1h, 2)); }(inner));
+        const auto inner = create_task(after(10s, 1));
+        auto outer = create_task([](task<int> kept) -> coro<> { co_await gather(shield(kept), after(1h, 2)); }(inner));
         co_await aioxx::sleep(1s);
         outer.cancel();
         CHECK_THROWS_AS(co_await outer, cancelled_error);

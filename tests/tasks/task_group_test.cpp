@@ -16,6 +16,7 @@
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
+#include "tasks/bodies.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
@@ -24,16 +25,6 @@ using testing::test_loop;
 namespace {
 
 coro<> sleep_for(duration delay) { co_await aioxx::sleep(delay); }
-coro<> wait_forever() { co_await create_future<>(); }
-coro<int> number_after(duration delay, int number) {
-    co_await aioxx::sleep(delay);
-    co_return number;
-}
-coro<> fail_after(duration delay, std::string what) {
-    co_await aioxx::sleep(delay);
-    throw std::runtime_error(what);
-}
-
 // Writes down that it was cancelled, and takes its time for it.
 coro<> cleaning(std::string& log, std::string name, duration needed = {}) {
     bool cancelled = false;
@@ -75,8 +66,8 @@ TEST_CASE("TG001 a group waits for its tasks, whose results are there afterwards
         task<int> first;
         task<int> second;
         co_await with_task_group([&](task_group& group) -> coro<> {
-            first = group.create_task(number_after(2s, 1));
-            second = group.create_task(number_after(1s, 2), "second");
+            first = group.create_task(after(2s, 1));
+            second = group.create_task(after(1s, 2), "second");
             CHECK(second.name() == "second");  // TG020
             co_return;
         });
@@ -89,7 +80,7 @@ TEST_CASE("a group returns what its body returns", "[tasks]") {
     test_loop loop;
     loop.run([]() -> coro<> {
         auto value = co_await with_task_group([](task_group& group) -> coro<std::unique_ptr<int>> {
-            const auto number = group.create_task(number_after(1s, 5));
+            const auto number = group.create_task(after(1s, 5));
             co_return std::make_unique<int>(co_await number);
         });
         CHECK(*value == 5);
@@ -141,7 +132,7 @@ TEST_CASE("TG003 a child that is cancelled on its own does not affect the group"
         task<int> other;
         co_await with_task_group([&](task_group& group) -> coro<> {
             auto child = group.create_task(wait_forever());
-            other = group.create_task(number_after(2s, 1));
+            other = group.create_task(after(2s, 1));
             co_await aioxx::sleep(1s);
             child.cancel();
         });
@@ -156,7 +147,7 @@ TEST_CASE("TG004 the first failure cancels the others, and the group throws it",
         try {
             co_await with_task_group([&](task_group& group) -> coro<> {
                 group.create_task(cleaning(log, "sibling", 1s));
-                group.create_task(fail_after(1s, "boom"));
+                group.create_task(fails_after(1s, "boom"));
                 co_return;
             });
             FAIL("went on");
@@ -176,7 +167,7 @@ TEST_CASE("TG005 several failures are all in the group, and the body is cancelle
     std::string log;
     const auto block = [&]() -> coro<> {
         return with_task_group([&](task_group& group) -> coro<> {
-            group.create_task(fail_after(1s, "first"));
+            group.create_task(fails_after(1s, "first"));
             group.create_task(fail_when_cancelled("second"));
             try {
                 co_await aioxx::sleep(1h);
@@ -301,7 +292,7 @@ TEST_CASE("TG010 TG012 an inner group's errors are a group in the outer group", 
     std::string log;
     const auto inner = [&]() -> coro<> {
         return with_task_group([&](task_group& group) -> coro<> {
-            group.create_task(fail_after(1s, "deep"));
+            group.create_task(fails_after(1s, "deep"));
             co_return;
         });
     };
@@ -325,7 +316,7 @@ TEST_CASE("K2 TG011 a failing outer group cancels the inner one, which lets that
     std::string log;
     const auto outer = [&]() -> coro<> {
         return with_task_group([&](task_group& group) -> coro<> {
-            group.create_task(fail_after(1s, "outer"));
+            group.create_task(fails_after(1s, "outer"));
             co_await with_task_group([&](task_group& inner) -> coro<> {
                 inner.create_task(cleaning(log, "inner"));
                 co_return;
@@ -348,7 +339,7 @@ TEST_CASE("K2 TG024 when both groups fail, the outer one's cancellation stays pe
     std::string log;
     const auto outer = [&]() -> coro<> {
         return with_task_group([&](task_group& group) -> coro<> {
-            group.create_task(fail_after(1s, "outer"));
+            group.create_task(fails_after(1s, "outer"));
             try {
                 co_await with_task_group([&](task_group& inner) -> coro<> {
                     inner.create_task(fail_when_cancelled("inner"));
@@ -377,7 +368,7 @@ TEST_CASE("TG013 a body that is slow to end when it is cancelled is waited for",
     test_loop loop;
     const auto block = [&]() -> coro<> {
         return with_task_group([&](task_group& group) -> coro<> {
-            group.create_task(fail_after(1s, "first"));
+            group.create_task(fails_after(1s, "first"));
             bool cancelled = false;
             try {
                 co_await aioxx::sleep(1h);
@@ -401,7 +392,7 @@ TEST_CASE("TG015 K2 a body that turns its cancellation into an error leaves the 
     test_loop loop;
     const auto block = [&]() -> coro<> {
         return with_task_group([](task_group& group) -> coro<> {
-            group.create_task(fail_after(1s, "child"));
+            group.create_task(fails_after(1s, "child"));
             co_await fail_when_cancelled("body");
         });
     };
@@ -453,7 +444,7 @@ TEST_CASE("TG021 a group that shuts down takes no more tasks", "[tasks]") {
     test_loop loop;
     const auto block = [&]() -> coro<> {
         return with_task_group([](task_group& group) -> coro<> {
-            group.create_task(fail_after(1s, "first"));
+            group.create_task(fails_after(1s, "first"));
             try {
                 co_await aioxx::sleep(1h);
             } catch (const cancelled_error&) {

@@ -20,18 +20,13 @@
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
+#include "tasks/bodies.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
 using testing::test_loop;
 
 namespace {
-
-coro<int> number_after(duration delay, int number) {
-    co_await aioxx::sleep(delay);
-    co_return number;
-}
-coro<> wait_forever() { co_await create_future<>(); }
 
 // Needs time to end once it is cancelled. Returns: whether it was, or passes the cancellation on.
 coro<bool> cleaning(std::string& log, duration needed, bool passes_on) {
@@ -67,7 +62,7 @@ constexpr bool can_wait_for =
 TEST_CASE("wait_for gives the value of what ends in time", "[tasks]") {
     test_loop loop;
     loop.run([]() -> coro<> {
-        const int value = co_await wait_for(number_after(1s, 5), 2s);
+        const int value = co_await wait_for(after(1s, 5), 2s);
         CHECK(value == 5);
         co_await wait_for([]() -> coro<> { co_return; }(), 1s);
     }());
@@ -95,7 +90,7 @@ TEST_CASE("a limit may be any duration, and NaN is refused", "[tasks][K10]") {
         event never;
         CHECK_THROWS_AS(wait_for(never.wait(), nan), std::invalid_argument);
         const std::chrono::duration<double> endless(std::numeric_limits<double>::infinity());
-        const int value = co_await wait_for(number_after(1h, 1), endless);
+        const int value = co_await wait_for(after(1h, 1), endless);
         CHECK(value == 1);
     }(loop));
 }
@@ -146,8 +141,8 @@ TEST_CASE("a task is cancelled and awaited when the limit is zero", "[tasks][WF0
 TEST_CASE("without a limit wait_for just waits", "[tasks][WF005]") {
     test_loop loop;
     loop.run([]() -> coro<> {
-        const int value = co_await wait_for(number_after(1h, 1), std::nullopt);
-        const auto running = create_task(number_after(1h, 2));
+        const int value = co_await wait_for(after(1h, 1), std::nullopt);
+        const auto running = create_task(after(1h, 2));
         const int other = co_await wait_for(running, std::nullopt);
         CHECK(value + other == 3);
     }());
@@ -164,7 +159,7 @@ TEST_CASE("a result that is there before the deadline counts, even if it is seen
         CHECK(value == 1);
 
         // Its timer is armed before that of the limit, and resumes it first.
-        const auto sleeping = create_task(number_after(1s, 2));
+        const auto sleeping = create_task(after(1s, 2));
         co_await aioxx::sleep(0s);
         const int other = co_await wait_for(sleeping, 1001ms);
         CHECK(other == 2);
@@ -247,7 +242,7 @@ TEST_CASE("a caller that is cancelled when the result arrives gets the cancellat
 TEST_CASE("a shielded task survives the limit, and its result can be had later", "[tasks][WF012]") {
     test_loop loop;
     loop.run([]() -> coro<> {
-        const auto running = create_task(number_after(10s, 5));
+        const auto running = create_task(after(10s, 5));
         CHECK_THROWS_AS(co_await wait_for(shield(running), 0s), timeout_error);
         CHECK_THROWS_AS(co_await wait_for(shield(running), 1s), timeout_error);
         CHECK_FALSE(running.done());
@@ -401,8 +396,8 @@ TEST_CASE("wait_for takes a function that makes what is awaited, and calls it wh
         const int item = co_await waiting;
         CHECK(item == 3);
 
-        const auto by_coroutine = [] { return number_after(1s, 1); };
-        const auto by_task = [] { return create_task(number_after(1s, 2)); };
+        const auto by_coroutine = [] { return after(1s, 1); };
+        const auto by_task = [] { return create_task(after(1s, 2)); };
         const auto [one, two] = co_await gather(wait_for(by_coroutine, 2s), wait_for(by_task, 2s));
         CHECK(one == 1);
         CHECK(two == 2);

@@ -18,20 +18,13 @@
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
+#include "support/was_cancelled.hpp"
+#include "tasks/bodies.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
 
 namespace {
-
-coro<int> after(duration delay, int value) {
-    co_await sleep(delay);
-    co_return value;
-}
-coro<int> fails_after(duration delay) {
-    co_await sleep(delay);
-    throw std::runtime_error("failed");
-}
 
 std::vector<int> values(const std::vector<task<int>>& tasks) {
     std::vector<int> all;
@@ -74,7 +67,8 @@ TEST_CASE("wait gives what is done when the first one is, all that ended in the 
 TEST_CASE("wait ends at the first exception, and a cancellation is none", "[tasks][TK024]") {
     testing::test_loop loop;
     loop.run([]() -> coro<> {
-        const std::vector<task<int>> tasks{create_task(after(9s, 1)), create_task(fails_after(2s)), create_task(after(1h, 3))};
+        const std::vector<task<int>> tasks{create_task(after(9s, 1)), create_task(fails_after<int>(2s)),
+                                           create_task(after(1h, 3))};
         wait_options options;
         options.when = return_when::first_exception;
         const auto canceller = create_task([](task<int> victim) -> coro<> {
@@ -132,12 +126,7 @@ TEST_CASE("cancelling wait leaves the tasks alone, and a later end finds nobody"
         auto waiting = create_task(wait(tasks));
         co_await sleep(1s);
         waiting.cancel();
-        bool cancelled = false;
-        try {
-            co_await waiting;
-        } catch (const cancelled_error&) {
-            cancelled = true;
-        }
+        const bool cancelled = co_await support::was_cancelled(waiting);
         CHECK(cancelled);
         CHECK(!tasks[0].done());
         const auto ended = co_await wait(tasks);
@@ -269,7 +258,7 @@ TEST_CASE("wait finds the duplicates among many tasks, and keeps their order", "
 TEST_CASE("errors of tasks that were waited for are reported unless somebody asks", "[tasks][TK024]") {
     testing::test_loop loop({.allow_reports = true});
     loop.run([]() -> coro<> {
-        const std::vector<task<int>> failing(1, create_task(fails_after(1s)));
+        const std::vector<task<int>> failing(1, create_task(fails_after<int>(1s)));
         co_await wait(failing);
     }());
     CHECK(loop.reports().size() == 1);

@@ -14,6 +14,7 @@
 #include <aioxx/testing/recording_protocol.hpp>
 
 #include "support/catch.hpp"
+#include "support/complaint_of.hpp"
 
 using namespace aioxx;
 using testing::recording_protocol;
@@ -60,12 +61,7 @@ private:
 
 template <class Function>
 std::string failure(Function function) {
-    try {
-        function();
-    } catch (const script_failed& failed) {
-        return failed.what();
-    }
-    return "none";
+    return support::complaint_of<script_failed>(function);
 }
 
 }  // namespace

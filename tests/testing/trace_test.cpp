@@ -8,6 +8,7 @@
 #include <string>
 
 #include "support/catch.hpp"
+#include "support/complaint_of.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace aioxx;
@@ -22,12 +23,7 @@ using enum testing::trace_event::kind;
 namespace {
 
 std::string complaint(const std::string& text) {
-    try {
-        static_cast<void>(trace::parse(text));
-    } catch (const std::invalid_argument& wrong) {
-        return wrong.what();
-    }
-    return "none";
+    return support::complaint_of<std::invalid_argument>([&] { return trace::parse(text); });
 }
 
 }  // namespace

@@ -9,33 +9,21 @@
 
 #include "support/catch.hpp"
 #include "support/certificates.hpp"
+#include "support/complaint_of.hpp"
 
 using namespace aioxx;
-
-namespace {
-
-template <class Error, class Function>
-std::string text_of(Function function) {
-    try {
-        function();
-    } catch (const Error& caught) {
-        return caught.what();
-    }
-    return "nothing thrown";
-}
-
-}  // namespace
+using support::complaint_of;
 
 TEST_CASE("files that are not there, or are not what they should be, are named in the error", "[tls]") {
     tls::context server = tls::context::for_server();
-    CHECK(text_of<tls::tls_error>([&] { server.load_cert_chain("/nowhere/chain.pem", "/nowhere/key.pem"); })
+    CHECK(complaint_of<tls::tls_error>([&] { server.load_cert_chain("/nowhere/chain.pem", "/nowhere/key.pem"); })
               .find("\"/nowhere/chain.pem\"") != std::string::npos);
     const support::identity_files files;
-    CHECK(text_of<tls::tls_error>([&] { server.load_cert_chain(files.certificate_file(), "/nowhere/key.pem"); })
+    CHECK(complaint_of<tls::tls_error>([&] { server.load_cert_chain(files.certificate_file(), "/nowhere/key.pem"); })
               .find("\"/nowhere/key.pem\"") != std::string::npos);
     CHECK_NOTHROW(server.load_cert_chain(files.certificate_file(), files.key_file()));
-    CHECK(text_of<tls::tls_error>([&] { server.load_verify_file("/nowhere/ca.pem"); }).find("\"/nowhere/ca.pem\"") !=
-          std::string::npos);
+    CHECK(complaint_of<tls::tls_error>([&] { server.load_verify_file("/nowhere/ca.pem"); })
+              .find("\"/nowhere/ca.pem\"") != std::string::npos);
     CHECK_NOTHROW(server.load_verify_file(files.authority_file()));
 }
 
@@ -59,11 +47,11 @@ TEST_CASE("clients verify from the start, and nobody speaks less than TLS 1.2", 
 
 TEST_CASE("names of protocols and ciphers are checked", "[tls]") {
     tls::context client = tls::context::for_client();
-    CHECK(text_of<std::invalid_argument>([&] { client.set_alpn_protocols({"h2", ""}); }).find("got one of 0") !=
+    CHECK(complaint_of<std::invalid_argument>([&] { client.set_alpn_protocols({"h2", ""}); }).find("got one of 0") !=
           std::string::npos);
     CHECK_THROWS_AS(client.set_alpn_protocols({std::string(256, 'x')}), std::invalid_argument);
     CHECK_NOTHROW(client.set_alpn_protocols({std::string(255, 'x')}));
-    CHECK(text_of<tls::tls_error>([&] { client.set_ciphers("NO-SUCH-CIPHER"); }).find("NO-SUCH-CIPHER") !=
+    CHECK(complaint_of<tls::tls_error>([&] { client.set_ciphers("NO-SUCH-CIPHER"); }).find("NO-SUCH-CIPHER") !=
           std::string::npos);
 }
 

@@ -234,3 +234,33 @@ TEST_CASE("closing a channel closes its descriptor, once", "[transports]") {
 TEST_CASE("make_non_blocking names a number that is no descriptor", "[transports]") {
     CHECK_THROWS_AS(detail::make_non_blocking(-1), broken_error);
 }
+
+TEST_CASE("an address is kept as it was, of whatever kind", "[transports]") {
+    std::vector<endpoint> addresses{endpoint{},
+                                    endpoint::from_ip("127.0.0.1", 80),
+                                    endpoint::from_ip("255.255.255.254", 65535),
+                                    endpoint::from_ip("::1", 443),
+                                    endpoint::from_ip("2001:db8::1:2", 1),
+                                    endpoint::from_path("/x"),
+                                    endpoint::from_path("/" + std::string(100, 'p')),
+                                    endpoint::from_path(std::string("\0name", 5))};
+    sockaddr_in6 scoped{};
+    scoped.sin6_family = AF_INET6;
+    scoped.sin6_addr.s6_addr[0] = 0xfe;
+    scoped.sin6_addr.s6_addr[1] = 0x80;
+    scoped.sin6_scope_id = 7;
+    scoped.sin6_port = 5;
+    addresses.emplace_back(reinterpret_cast<const sockaddr*>(&scoped), sizeof scoped);
+    const auto [near, far] = unix_pair();
+    addresses.push_back(endpoint::local_of(near.get()).value());
+    CHECK(!detail::kept_endpoint().get());
+    CHECK(!detail::kept_endpoint(std::nullopt).get());
+    for (const endpoint& address : addresses) {
+        CAPTURE(to_string(address));
+        detail::kept_endpoint first(address);
+        CHECK(first.get() == address);
+        detail::kept_endpoint second;
+        second = std::move(first);
+        CHECK(second.get() == address);
+    }
+}

@@ -23,6 +23,7 @@
 #include <aioxx/tasks/runner.hpp>
 #include <aioxx/tasks/sleep.hpp>
 #include <aioxx/tasks/wait_for.hpp>
+#include <aioxx/testing/report_collector.hpp>
 
 #include "support/catch.hpp"
 #include "support/processes.hpp"
@@ -124,20 +125,6 @@ process_options without_pipes() {
     options.in = options.out = options.err = stdio::devnull();
     return options;
 }
-
-// What the loop reports while it lives.
-class reports {
-public:
-    reports() : loop_(get_running_loop()) {
-        loop_.set_exception_handler([this](const exception_context& context) { texts.push_back(describe(context)); });
-    }
-    ~reports() { loop_.set_exception_handler({}); }
-
-    strings texts;
-
-private:
-    event_loop& loop_;
-};
 
 }  // namespace
 
@@ -404,7 +391,7 @@ TEST_CASE("what a callback throws is reported; from pipe_data_received it ends t
     run_bounded([]() -> coro<> {
         for (const std::string thrower : {"made", "data 1", "lost 1", "exited", "connection lost"}) {
             CAPTURE(thrower);
-            const reports seen;
+            const testing::report_collector reports;
             const running child = prepare("echo out; echo err >&2; exit 8");
             child.protocol->on_call = [thrower](recorder&, const std::string& call) {
                 if (call == thrower) throw std::runtime_error("thrown in " + thrower);
@@ -412,8 +399,8 @@ TEST_CASE("what a callback throws is reported; from pipe_data_received it ends t
             child.process->start();
             co_await end_of(child);
             co_await aioxx::sleep(0s);
-            REQUIRE(seen.texts.size() == 1);
-            CHECK(seen.texts[0].find("thrown in " + thrower) != std::string::npos);
+            REQUIRE(reports.seen.size() == 1);
+            CHECK(describe(reports.seen[0]).find("thrown in " + thrower) != std::string::npos);
             CHECK(child.protocol->data[2] == "err\n");
             CHECK(child.process->get_returncode() == 8);
             CHECK(child.protocol->count("lost 1 thrown in data 1") == (thrower == "data 1" ? 1 : 0));

@@ -19,10 +19,12 @@
 #include <unistd.h>
 
 #include "support/catch.hpp"
+#include "support/complaint_of.hpp"
 #include "support/processes.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace aioxx;
+using support::complaint_of;
 using support::has_no_children;
 using support::open_descriptors;
 using support::read_to_end;
@@ -72,16 +74,6 @@ private:
     int number_;
     unique_fd former_;
 };
-
-template <class Error, class Function>
-std::string text_of(Function function) {
-    try {
-        function();
-    } catch (const Error& thrown) {
-        return thrown.what();
-    }
-    return "nothing was thrown";
-}
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
@@ -355,7 +347,7 @@ TEST_CASE("SP010 a program that cannot be started is named, with the reason, and
         CHECK(code == std::errc::no_such_file_or_directory);
         CHECK(contains(told, "/no/such/program"));
         CHECK_THROWS_AS(spawn({"aioxx-no-such-program"}, options), broken_error);
-        CHECK(contains(text_of<broken_error>([&] { static_cast<void>(spawn({directory.path("no program")}, options)); }),
+        CHECK(contains(complaint_of<broken_error>([&] { return spawn({directory.path("no program")}, options); }),
                        std::make_error_code(std::errc::permission_denied).message()));
         CHECK(open_descriptors() == before);
         CHECK(has_no_children());
@@ -443,11 +435,11 @@ TEST_CASE("further descriptors get the numbers that they are given", "[transport
 
     const std::size_t before = open_descriptors();
     options.descriptors = {{0, 2}};
-    CHECK(contains(text_of<std::invalid_argument>([&] { static_cast<void>(spawn({"true"}, options)); }), "at least 3, got 2"));
+    CHECK(contains(complaint_of<std::invalid_argument>([&] { return spawn({"true"}, options); }), "at least 3, got 2"));
     options.descriptors = {{0, 7}, {0, 7}};
-    CHECK(contains(text_of<std::invalid_argument>([&] { static_cast<void>(spawn({"true"}, options)); }), "the number 7"));
+    CHECK(contains(complaint_of<std::invalid_argument>([&] { return spawn({"true"}, options); }), "the number 7"));
     options.descriptors = {{4000, 7}};
-    CHECK(contains(text_of<broken_error>([&] { static_cast<void>(spawn({"true"}, options)); }), "4000"));
+    CHECK(contains(complaint_of<broken_error>([&] { return spawn({"true"}, options); }), "4000"));
     CHECK(open_descriptors() == before);
 }
 
@@ -456,7 +448,7 @@ TEST_CASE("an environment and a directory that cannot be are refused", "[transpo
     for (const char* bad : {"NOVALUE", "=x", ""}) {
         options.env = std::vector<std::string>{bad};
         CAPTURE(bad);
-        CHECK(contains(text_of<std::invalid_argument>([&] { static_cast<void>(spawn({"true"}, options)); }), "NAME=value"));
+        CHECK(contains(complaint_of<std::invalid_argument>([&] { return spawn({"true"}, options); }), "NAME=value"));
     }
     options.env.reset();
     options.cwd = std::string("/tmp\0/x", 7);
@@ -472,14 +464,14 @@ TEST_CASE("files that a child makes obey its umask", "[transports]") {
 TEST_CASE("a child of another user has nothing of our rights", "[transports]") {
     process_options options;
     options.user = "no-such-user";
-    CHECK(contains(text_of<std::invalid_argument>([&] { static_cast<void>(spawn({"id"}, options)); }), "no-such-user"));
+    CHECK(contains(complaint_of<std::invalid_argument>([&] { return spawn({"id"}, options); }), "no-such-user"));
     options.user.reset();
     options.group = "no-such-group";
-    CHECK(contains(text_of<std::invalid_argument>([&] { static_cast<void>(spawn({"id"}, options)); }), "no-such-group"));
+    CHECK(contains(complaint_of<std::invalid_argument>([&] { return spawn({"id"}, options); }), "no-such-group"));
     options.group.reset();
     if (::getuid() != 0) {  // only root may change its user
         options.user = "0";
-        CHECK(contains(text_of<broken_error>([&] { static_cast<void>(spawn({"id"}, options)); }), "as user \"0\""));
+        CHECK(contains(complaint_of<broken_error>([&] { return spawn({"id"}, options); }), "as user \"0\""));
         return;
     }
     options.user = "daemon";
@@ -491,7 +483,7 @@ TEST_CASE("a child of another user has nothing of our rights", "[transports]") {
     options.extra_groups = std::vector<std::string>{"2", "daemon"};
     CHECK(output_of(sh("id -u; id -G"), options) == "4711\n1 2\n");
     options.cwd = "/nowhere/at/all";
-    CHECK(contains(text_of<broken_error>([&] { static_cast<void>(spawn({"id"}, options)); }), "/nowhere/at/all"));
+    CHECK(contains(complaint_of<broken_error>([&] { return spawn({"id"}, options); }), "/nowhere/at/all"));
     CHECK(has_no_children());
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "support/catch.hpp"
+#include "support/complaint_of.hpp"
 
 using aioxx::websocket::basic_credentials;
 using aioxx::websocket::build_authorization_basic;
@@ -12,11 +13,7 @@ using aioxx::websocket::build_authorization_basic;
 namespace {
 
 std::string complaint(const basic_credentials& who) {
-    try {
-        return build_authorization_basic(who);
-    } catch (const std::invalid_argument& refused) {
-        return refused.what();
-    }
+    return support::complaint_of<std::invalid_argument>([&] { return build_authorization_basic(who); });
 }
 
 }  // namespace

@@ -899,6 +899,21 @@ TEST_CASE("messages end at an orderly end, and throw at another", "[websocket]")
     }());
 }
 
+TEST_CASE("a Close frame without a code, as a browser sends it, is an orderly end", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        raw_client ends;
+        co_await settle();
+        ends.send(opcode::text, "last");
+        ends.send(opcode::close, "");
+        std::string got;
+        while (auto received = co_await ends.server.next()) got += received->str();
+        CHECK(got == "last");
+        CHECK(ends.server.close_code() == close_code::no_status_received);
+        ends.transport->abort();
+        co_await settle();
+    }());
+}
+
 TEST_CASE("a message that is looked at stays while others arrive", "[websocket]") {
     test_loop().run([]() -> coro<> {
         both_ends ends;

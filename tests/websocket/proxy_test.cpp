@@ -18,6 +18,7 @@
 #include <aioxx/transports/stream_transport.hpp>
 
 #include "support/catch.hpp"
+#include "support/complaint_of.hpp"
 
 using namespace aioxx;
 using namespace aioxx::websocket;
@@ -26,12 +27,7 @@ using testing::test_loop;
 namespace {
 
 std::string complaint(std::string_view text) {
-    try {
-        static_cast<void>(parse_proxy(text));
-    } catch (const invalid_proxy& refused) {
-        return refused.what();
-    }
-    return "";
+    return support::complaint_of<invalid_proxy>([&] { return parse_proxy(text); });
 }
 
 bool complains(std::string_view text, std::string_view about) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/complaint_of.hpp"
 
 using namespace aioxx::websocket;
 
@@ -23,12 +24,7 @@ std::string resolved(const char* base, const char* reference) {
 }
 
 std::string complaint(redirect_chain& chain, const std::string& location, std::string_view tied_to = {}) {
-    try {
-        chain.follow(answer(location), tied_to);
-    } catch (const redirect_error& refused) {
-        return refused.what();
-    }
-    return "";
+    return support::complaint_of<redirect_error>([&] { chain.follow(answer(location), tied_to); });
 }
 
 bool contains(const std::string& text, const std::string& part) {
@@ -156,9 +152,23 @@ TEST_CASE("a chain remembers that it left its origin", "[websocket]") {
     CHECK(!chain.present().user_info);
 }
 
+TEST_CASE("headers for the first origin are withheld once it was left", "[websocket]") {
+    redirect_chain chain(parse_uri("ws://a/"));
+    http_headers sent;
+    for (const char* name : {"authorization", "Cookie", "Host", "Proxy-Authorization", "Accept"}) sent.add(name, "x");
+    chain.follow(answer("/here"));
+    chain.withhold(sent);
+    CHECK(sent.contains("Authorization"));
+    CHECK(sent.contains("Cookie"));
+    chain.follow(answer("ws://b/"));
+    chain.withhold(sent);
+    for (const char* name : {"Authorization", "Cookie", "Host", "Proxy-Authorization"}) CHECK(!sent.contains(name));
+    CHECK(sent.contains("Accept"));
+}
+
 TEST_CASE("what ties a client to its origin is named when a redirect leads away", "[websocket]") {
     redirect_chain chain(parse_uri("ws://a/"));
-    CHECK(complaint(chain, "/b", "a Unix socket") == "");
+    CHECK(complaint(chain, "/b", "a Unix socket") == "none");
     CHECK(contains(complaint(chain, "ws://b/", "a Unix socket"), "a Unix socket"));
 }
 

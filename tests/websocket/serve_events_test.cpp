@@ -484,11 +484,14 @@ TEST_CASE("a server ends its streams when it closes", "[websocket]") {
     }());
 }
 
-TEST_CASE("cancelling serve_forever ends the streams as well", "[websocket]") {
+TEST_CASE("serve_forever begins to serve, and ends the streams when it is cancelled", "[websocket]") {
     run_bounded([]() -> coro<> {
         const waiting_handler handler;
-        websocket::event_server serving = co_await serve_events(handler, "127.0.0.1", 0);
+        listen_options later;
+        later.start_serving = false;
+        websocket::event_server serving = co_await serve_events(handler, "127.0.0.1", 0, serve_events_options(), later);
         task<> forever = create_task(serving.serve_forever());
+        co_await sleep(0s);
         auto [reader, writer] = co_await open_connection("127.0.0.1", serving.port());
         co_await writer.send(request);
         static_cast<void>(co_await reader.readuntil("begin"));

@@ -14,6 +14,7 @@
 #include <aioxx/streams/tls.hpp>
 #include <aioxx/tasks/runner.hpp>
 #include <aioxx/tasks/sleep.hpp>
+#include <aioxx/testing/report_collector.hpp>
 #include <aioxx/testing/test_loop.hpp>
 #include <aioxx/websocket/connect.hpp>
 
@@ -21,6 +22,7 @@
 #include "support/certificates.hpp"
 #include "support/run_bounded.hpp"
 #include "support/temporary_directory.hpp"
+#include "support/was_cancelled.hpp"
 #include "websocket/memory_server.hpp"
 #include "websocket/proto/wire.hpp"
 
@@ -75,18 +77,6 @@ coro<std::string> answer_to(websocket::server listening, std::string bytes) {
     const bytearray answer = co_await reader.read();
     co_return std::string(answer.str());
 }
-
-class reports {
-public:
-    reports() : loop_(get_running_loop()) {
-        loop_.set_exception_handler([this](const exception_context& context) { texts.push_back(describe(context)); });
-    }
-    ~reports() { loop_.set_exception_handler({}); }
-    std::vector<std::string> texts;
-
-private:
-    event_loop& loop_;
-};
 
 }  // namespace
 
@@ -163,7 +153,7 @@ TEST_CASE("what is no request for a WebSocket is answered with the fitting statu
 
 TEST_CASE("process_request answers as plain HTTP or lets the request go on", "[websocket]") {
     run_bounded([]() -> coro<> {
-        reports reported;
+        testing::report_collector reported;
         serve_options options;
         options.process_request = [](const websocket::http_request& asked) -> std::optional<websocket::http_response> {
             if (asked.target == "/broken") throw std::runtime_error("the program's own error");
@@ -179,8 +169,8 @@ TEST_CASE("process_request answers as plain HTTP or lets the request go on", "[w
         CHECK(health.ends_with("\r\n\r\nwell\n"));
         const std::string broken = co_await answer_to(listening, opening_request("", "GET /broken HTTP/1.1"));
         CHECK(broken.find("HTTP/1.1 500 ") == 0);
-        REQUIRE(reported.texts.size() == 1);
-        CHECK(reported.texts[0].find("the program's own error") != std::string::npos);
+        REQUIRE(reported.seen.size() == 1);
+        CHECK(describe(reported.seen[0]).find("the program's own error") != std::string::npos);
         co_await check_serving(listening);
         co_await end(listening);
     }());
@@ -188,7 +178,7 @@ TEST_CASE("process_request answers as plain HTTP or lets the request go on", "[w
 
 TEST_CASE("a handler that returns closes with 1000, one that throws with 1011 and a report", "[websocket]") {
     run_bounded([]() -> coro<> {
-        reports reported;
+        testing::report_collector reported;
         auto handler = [](ws_connection with) -> coro<> {
             const message received = co_await with.receive();
             if (received.str() == "throw") throw std::runtime_error("the handler's own error");
@@ -200,16 +190,16 @@ TEST_CASE("a handler that returns closes with 1000, one that throws with 1011 an
             co_await ws.wait_closed();
             CHECK(ws.close_code() == (word == "throw" ? close_code::internal_error : close_code::normal_closure));
         }
-        REQUIRE(reported.texts.size() == 1);
-        CHECK(reported.texts[0].find("the handler's own error") != std::string::npos);
-        CHECK(reported.texts[0].find("/there") != std::string::npos);
+        REQUIRE(reported.seen.size() == 1);
+        CHECK(describe(reported.seen[0]).find("the handler's own error") != std::string::npos);
+        CHECK(describe(reported.seen[0]).find("/there") != std::string::npos);
         co_await end(listening);
     }());
 }
 
 TEST_CASE("the server goes on after connections that broke in any way", "[websocket]") {
     run_bounded([]() -> coro<> {
-        reports reported;
+        testing::report_collector reported;
         websocket::server listening = co_await websocket::serve(echo, "127.0.0.1", 0);
         struct breach {
             std::string frames;
@@ -244,7 +234,7 @@ TEST_CASE("the server goes on after connections that broke in any way", "[websoc
         }
         co_await check_serving(listening);
         co_await end(listening);
-        CHECK(reported.texts.empty());
+        CHECK(reported.seen.empty());
     }());
 }
 
@@ -287,12 +277,7 @@ TEST_CASE("serve_forever that is cancelled closes the connections with 1001", "[
         ws_connection ws = co_await websocket::connect(address_of(listening));
         co_await sleep(0s);
         serving.cancel();
-        bool cancelled = false;
-        try {
-            co_await serving;
-        } catch (const cancelled_error&) {
-            cancelled = true;
-        }
+        const bool cancelled = co_await support::was_cancelled(serving);
         CHECK(cancelled);
         co_await ws.wait_closed();
         CHECK(ws.close_code() == close_code::going_away);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "support/catch.hpp"
+#include "support/complaint_of.hpp"
 
 using aioxx::websocket::basic_credentials;
 using aioxx::websocket::invalid_uri;
@@ -15,12 +16,7 @@ using aioxx::websocket::uri;
 namespace {
 
 std::string complaint(std::string_view text) {
-    try {
-        static_cast<void>(parse_uri(text));
-    } catch (const invalid_uri& failure) {
-        return failure.what();
-    }
-    return "";
+    return support::complaint_of<invalid_uri>([&] { return parse_uri(text); });
 }
 
 bool complains(std::string_view text, std::string_view about) {

@@ -2,15 +2,17 @@
 #pragma once
 
 // buffer/gather_list.hpp: a queue of bytes for vectored writes, consumed from the front.
-// Small pieces are copied together into one block, so that many small writes become few pieces; large owned
-// blocks are kept as they are. Without large blocks, which is the usual case, it is one bytearray.
+// Small pieces are copied together into blocks of the pool, so that many small writes become few pieces; large owned
+// blocks are kept as they are. An empty list holds no memory.
 
+#include <algorithm>
 #include <cstddef>
-#include <deque>
-#include <memory>
+#include <cstring>
+#include <new>
 #include <span>
 #include <utility>
 
+#include <aioxx/base/block_pool.hpp>
 #include <aioxx/base/contract.hpp>
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
@@ -20,96 +22,118 @@ namespace aioxx {
 /// FIFO of bytes in pieces.
 class gather_list {
 public:
-    /// An emptied list keeps a block of at most this size for the next pieces.
-    static constexpr std::size_t keep_at_most = 4 * 1024;
     /// Owned blocks below this size are copied: a piece of its own costs more.
     static constexpr std::size_t own_piece_from = 4 * 1024;
-    /// Above it, copied bytes start another block instead of growing one that then has to be moved.
+    /// Blocks for copied bytes grow to this size.
     static constexpr std::size_t block_limit = 64 * 1024;
 
-    [[nodiscard]] std::size_t size() const noexcept { return front_.size() + behind_size(); }
-    [[nodiscard]] bool empty() const noexcept { return front_.empty(); }
+    gather_list() noexcept = default;
+    gather_list(const gather_list&) = delete;
+    gather_list& operator=(const gather_list&) = delete;
+    ~gather_list() { clear(); }
 
-    /// Appends a copy of bytes.
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+
+    /// Appends a copy of bytes. Errors: std::bad_alloc; nothing is appended then.
     void append(bytes_view piece) {
         if (piece.empty()) return;
-        bytearray& last = behind_ ? behind_->blocks.back() : front_;
-        if (!last.empty() && (last_is_owned_ || last.size() >= block_limit)) {
-            push(bytearray(piece));
-            last_is_owned_ = false;
-            return;
+        block* const last = last_;
+        const std::size_t fitting = last != nullptr ? std::min(piece.size(), last->room()) : 0;
+        if (const bytes_view rest = piece.subview(fitting); !rest.empty()) {
+            block& added = new_block(rest.size());
+            added.append(rest);
+            link(added);
         }
-        last.append(piece);
-        last_is_owned_ = false;
-        if (behind_) behind_->size += piece.size();
+        if (fitting != 0) last->append(piece.first(fitting));
+        size_ += piece.size();
     }
 
-    /// Appends a block without copying it.
+    /// Appends a block without copying it. Errors: as above.
     void append(bytearray&& piece) {
         if (piece.size() < own_piece_from) return append(piece.view());
-        if (front_.empty()) {
-            front_ = std::move(piece);
-        } else {
-            push(std::move(piece));
-        }
-        last_is_owned_ = true;
+        size_ += piece.size();
+        link(*new owned_block(std::move(piece)));
     }
 
     /// Lists the first pieces, as many as fit. Returns: how many. Lifetime: until the next change.
     [[nodiscard]] std::size_t fill(std::span<bytes_view> pieces) const noexcept {
-        if (pieces.empty() || front_.empty()) return 0;
-        pieces[0] = front_.view();
-        if (!behind_) return 1;
-        std::size_t count = 1;
-        for (const bytearray& block : behind_->blocks) {
-            if (count == pieces.size()) break;
-            pieces[count++] = block.view();
+        std::size_t count = 0;
+        for (const block* each = first_; each != nullptr && count < pieces.size(); each = each->next) {
+            pieces[count++] = each->content();
         }
         return count;
     }
 
     /// Removes bytes from the front. Requires: not more than there are.
     void consume(std::size_t count) noexcept {
-        AIOXX_EXPECTS(count <= size());
-        while (count >= front_.size() && behind_) {
-            count -= front_.size();
-            next_block();
+        AIOXX_EXPECTS(count <= size_);
+        size_ -= count;
+        while (count != 0) {
+            const std::size_t here = std::min(count, first_->content().size());
+            first_->begin += here;
+            count -= here;
+            if (first_->begin == first_->end) drop_first();
         }
-        front_.consume(count);
-        if (front_.empty() && front_.capacity() > keep_at_most) front_.release_memory();
     }
 
-    void clear() noexcept {
-        behind_.reset();
-        front_.clear();
-        if (front_.capacity() > keep_at_most) front_.release_memory();
-    }
+    void clear() noexcept { consume(size_); }
 
 private:
-    struct further_blocks {
-        std::deque<bytearray> blocks;  // none is empty
-        std::size_t size = 0;          // of all, in bytes
+    // Content in memory behind the block itself, or in that of a bytearray.
+    struct block {
+        std::byte* begin;
+        std::byte* end;
+        std::byte* limit;
+        block* next = nullptr;
+        bool owned = false;
+
+        [[nodiscard]] bytes_view content() const noexcept { return {begin, static_cast<std::size_t>(end - begin)}; }
+        [[nodiscard]] std::size_t room() const noexcept { return static_cast<std::size_t>(limit - end); }
+        void append(bytes_view bytes) noexcept {
+            std::memcpy(end, bytes.data(), bytes.size());
+            end += bytes.size();
+        }
+    };
+    struct owned_block : block {
+        explicit owned_block(bytearray&& moved) noexcept
+            : block{moved.data(), moved.data() + moved.size(), moved.data() + moved.size(), nullptr, true},
+              bytes(std::move(moved)) {}
+        bytearray bytes;  // larger than what it holds inline, so that its content stays where it is
     };
 
-    [[nodiscard]] std::size_t behind_size() const noexcept { return behind_ ? behind_->size : 0; }
+    static constexpr std::size_t smallest_block = 256;
 
-    void push(bytearray&& block) {
-        if (!behind_) behind_ = std::make_unique<further_blocks>();
-        const std::size_t size = block.size();
-        behind_->blocks.push_back(std::move(block));
-        behind_->size += size;
+    // Each is twice as large as the one before it.
+    [[nodiscard]] block& new_block(std::size_t least) const {
+        std::size_t size = smallest_block;
+        if (last_ != nullptr && !last_->owned) {
+            size = std::min(block_limit, 2 * static_cast<std::size_t>(last_->limit - reinterpret_cast<std::byte*>(last_)));
+        }
+        size = std::max(size, sizeof(block) + least);
+        auto* const memory = static_cast<std::byte*>(detail::allocate_frame(size));
+        std::byte* const begin = memory + sizeof(block);
+        return *::new (memory) block{begin, begin, memory + size};
     }
 
-    void next_block() noexcept {
-        front_ = std::move(behind_->blocks.front());
-        behind_->blocks.pop_front();
-        behind_->size -= front_.size();
-        if (behind_->blocks.empty()) behind_.reset();
+    void link(block& added) noexcept {
+        (last_ != nullptr ? last_->next : first_) = &added;
+        last_ = &added;
     }
 
-    bytearray front_;                         // empty only when everything is
-    std::unique_ptr<further_blocks> behind_;  // null when front_ is all
-    bool last_is_owned_ = false;              // the last block was moved in: growing it would copy it
+    void drop_first() noexcept {
+        block* const gone = std::exchange(first_, first_->next);
+        if (first_ == nullptr) last_ = nullptr;
+        if (gone->owned) {
+            delete static_cast<owned_block*>(gone);
+        } else {
+            detail::deallocate_frame(gone, static_cast<std::size_t>(gone->limit - reinterpret_cast<std::byte*>(gone)));
+        }
+    }
+
+    block* first_ = nullptr;
+    block* last_ = nullptr;
+    std::size_t size_ = 0;
 };
 
 }  // namespace aioxx

@@ -15,7 +15,6 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <source_location>
 #include <span>
@@ -37,55 +36,20 @@
 #include <aioxx/core/fork_stage.hpp>
 #include <aioxx/core/handle.hpp>
 #include <aioxx/core/instrument.hpp>
+#include <aioxx/core/loop_member.hpp>
 #include <aioxx/core/ready_queue.hpp>
+#include <aioxx/core/remote_queue.hpp>
 #include <aioxx/core/task_options.hpp>
 #include <aioxx/core/timer_queue.hpp>
 #include <aioxx/core/turn.hpp>
 
 namespace aioxx {
 
-struct task_tag;
-struct resource_tag;
-
 namespace detail {
 // Its address stands for the type.
 template <class T>
 inline constexpr char type_identity = 0;
 }  // namespace detail
-
-/// What the loop knows of a running task: that it exists, and how to end it without another step.
-class loop_task : public list_node<task_tag> {
-public:
-    /// Its context variables.
-    [[nodiscard]] context& values() noexcept { return values_; }
-    /// Tells the loop's instruments of its suspensions from now on.
-    virtual void watch() noexcept = 0;
-    /// The loop is closed: destroys the coroutine where it stands and gives up the loop's reference.
-    virtual void abandon() noexcept = 0;
-    [[nodiscard]] virtual std::string name() const = 0;
-    /// One line that names it and says what it waits for.
-    [[nodiscard]] virtual std::string describe() const = 0;
-
-protected:
-    explicit loop_task(const context& values) noexcept : values_(values) {}
-    ~loop_task() = default;
-
-private:
-    context values_;
-};
-
-/// Something that lives on a loop until it is closed: an open transport, a listening server, a worker pool.
-class loop_resource : public list_node<resource_tag> {
-public:
-    /// Asks for an end without delay. The resource leaves the loop's list when it is gone, at once or later.
-    virtual void abandon() noexcept = 0;
-    /// One line that names it in reports.
-    [[nodiscard]] virtual std::string describe() const = 0;
-
-protected:
-    loop_resource() = default;
-    ~loop_resource() = default;
-};
 
 /// Runs callbacks, timers and tasks, in order, on one thread.
 ///
@@ -136,13 +100,8 @@ public:
                               std::source_location where = std::source_location::current()) {
         require_callback(callback, "call_soon_threadsafe");
         if (detail::running_loop == this) return static_cast<void>(call_soon(std::move(callback), where));
-        auto node = std::make_unique<detail::callback_node>(std::move(callback), where);
-        const std::scoped_lock lock(remote_mutex_);
-        if (remote_closed_) throw invalid_state_error("call_soon_threadsafe: the event loop is closed");
-        remote_.push(*node.release());
-        if (remote_requested_) return;
-        remote_requested_ = true;
-        backend_->request_turn_threadsafe();
+        remote_.push(std::make_unique<detail::callback_node>(std::move(callback), where),
+                     [this] { backend_->request_turn_threadsafe(); });
     }
 
     /// The loop's monotonic time.
@@ -482,7 +441,7 @@ private:
         turn_requested_ = false;
         enter([this] {
             ready_.take_all(deferred_);
-            take_remote();
+            remote_.take_all(ready_);
             if (!timers_.empty()) take_due();
         });
     }
@@ -491,13 +450,6 @@ private:
         enter([&] { (handler.*event)(); });
     }
     void on_signal(function<void()>& callback) override { enter(callback); }
-
-    void take_remote() {
-        const std::scoped_lock lock(remote_mutex_);
-        if (!remote_requested_) return;
-        remote_requested_ = false;
-        ready_.take_all(remote_);
-    }
 
     void discard_scheduled() noexcept;
 
@@ -539,11 +491,7 @@ private:
     exception_handler exception_handler_;
     std::bitset<NSIG> handled_signals_;
     std::unique_ptr<std::byte[]> receive_buffer_;
-
-    std::mutex remote_mutex_;  // guards the three below
-    ready_queue remote_;
-    bool remote_requested_ = false;
-    bool remote_closed_ = false;
+    detail::remote_queue remote_;
 };
 
 // ---- definitions ----
@@ -693,11 +641,7 @@ inline void event_loop::close() {
     }
     closed_ = true;
     turn_requested_ = false;
-    {
-        const std::scoped_lock lock(remote_mutex_);
-        remote_closed_ = true;
-        deferred_.take_all(remote_);  // discarded below without the mutex: captures may do anything
-    }
+    remote_.close(deferred_);  // discarded below
     extensions_.clear();
     discard_scheduled();
 }

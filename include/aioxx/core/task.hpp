@@ -48,6 +48,7 @@ private:
 ///
 /// The loop keeps it until it is done: dropping the handle detaches it, and an error that nobody then can see
 /// goes to the exception handler. Copies refer to the same task. Await it for its outcome.
+/// Cancellation: of a task that awaits this one: cancels this one, and goes on when it has ended; see shield.
 template <class T = void>
 class task : public outcome_handle<T, detail::task_state<T>> {
     using base = outcome_handle<T, detail::task_state<T>>;

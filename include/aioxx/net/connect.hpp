@@ -306,7 +306,7 @@ coro<connection<made_protocol<Factory>>> create_unix_connection(Factory factory,
 /// Joins a protocol to a stream socket that is connected already, accepted elsewhere for example.
 ///
 /// Parameters: `socket` is the transport's from now on, and is made non-blocking.
-/// Errors: std::invalid_argument when it is not a stream socket; it is closed then.
+/// Errors: std::invalid_argument when it is not a stream socket; it is closed then. Cancellation: closes the socket.
 /// Asyncio: loop.connect_accepted_socket, and create_connection(sock=).
 template <protocol_factory Factory>
 coro<connection<made_protocol<Factory>>> connect_accepted_socket(Factory factory, unique_fd socket) {

@@ -199,7 +199,7 @@ coro<server> create_server(Factory factory, std::string host, std::uint16_t port
 ///
 /// Parameters: `socket` is the server's from now on, and is made non-blocking. The file of a Unix one is removed at
 /// the end, unless options.cleanup_socket says no.
-/// Errors: std::invalid_argument when it is not a stream socket, which is closed then.
+/// Errors: std::invalid_argument when it is not a stream socket, which is closed then. Cancellation: safe; it does not wait.
 /// Asyncio: create_server(sock=) and create_unix_server(sock=).
 template <protocol_factory Factory>
 coro<server> create_server(Factory factory, unique_fd socket, listen_options options = {}) {
@@ -210,7 +210,8 @@ coro<server> create_server(Factory factory, unique_fd socket, listen_options opt
 /// Listens on a Unix socket. Parameters: `path` of the socket; a leading NUL names an abstract one.
 ///
 /// A socket file that nobody listens on is replaced; any other file stays and the call fails.
-/// Errors: broken_error naming the path. Asyncio: loop.create_unix_server, which takes the file from a living server.
+/// Errors: broken_error naming the path. Cancellation: safe; it does not wait.
+/// Asyncio: loop.create_unix_server, which takes the file from a living server.
 template <protocol_factory Factory>
 coro<server> create_unix_server(Factory factory, std::string path, listen_options options = {}) {
     detail::service served{std::move(factory), {}, options};

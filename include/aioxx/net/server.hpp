@@ -27,6 +27,7 @@
 #include <aioxx/net/accept_loop.hpp>
 #include <aioxx/net/socket_options.hpp>
 #include <aioxx/sync/event.hpp>
+#include <aioxx/tasks/close_when_cancelled.hpp>
 #include <aioxx/tasks/wait_for.hpp>
 #include <aioxx/transports/fd_channel.hpp>
 #include <aioxx/transports/stream_transport.hpp>
@@ -191,6 +192,29 @@ private:
     bool closed_ = false;
 };
 
+// How every server is shut down. Parameters: `self` has close(), connection_count(), wait_closed() and abort_clients().
+template <class Server>
+coro<shutdown_report> shut_down(Server self, duration grace) {
+    self.close();
+    const std::size_t before = self.connection_count();
+    shutdown_report report;
+    bool in_time = true;
+    try {
+        co_await wait_for(self.wait_closed(), grace);
+    } catch (const timeout_error&) {
+        in_time = false;
+        report.aborted = self.connection_count();
+    } catch (const cancelled_error&) {
+        self.abort_clients();
+        throw;
+    }
+    report.finished = before - report.aborted;
+    if (in_time) co_return report;
+    self.abort_clients();
+    co_await self.wait_closed();
+    co_return report;
+}
+
 }  // namespace detail
 
 /// A listening server (asyncio: Server). Copies refer to the same one; it lives until it is closed.
@@ -239,7 +263,7 @@ public:
     /// Returns: how the connections ended. Cancellation: aborts at once.
     template <class Rep, class Period>
     [[nodiscard]] coro<shutdown_report> shutdown(std::chrono::duration<Rep, Period> grace) {
-        return shutdown(state_, to_duration(grace));
+        return detail::shut_down(*this, to_duration(grace));
     }
 
 private:
@@ -250,35 +274,7 @@ private:
             throw invalid_state_error("serve_forever: another task serves this server already");
         }
         state->start();
-        std::exception_ptr cancellation;
-        try {
-            co_await state->ended.wait();
-        } catch (const cancelled_error&) {
-            cancellation = std::current_exception();
-        }
-        if (!cancellation) co_return;
-        state->close();
-        co_await state->ended.wait();
-        std::rethrow_exception(cancellation);
-    }
-
-    static coro<shutdown_report> shutdown(std::shared_ptr<detail::server_state> state, duration grace) {
-        state->close();
-        shutdown_report report;
-        const std::size_t before = state->connection_count();
-        try {
-            co_await wait_for(wait_closed(state), grace);
-        } catch (const timeout_error&) {
-            report.aborted = state->connection_count();
-        } catch (const cancelled_error&) {
-            state->for_each_connection([](stream_transport& connection) { connection.abort(); });
-            throw;
-        }
-        report.finished = before - report.aborted;
-        if (report.aborted == 0) co_return report;
-        state->for_each_connection([](stream_transport& connection) { connection.abort(); });
-        co_await state->ended.wait();
-        co_return report;
+        co_await detail::close_when_cancelled(server(state));
     }
 
     std::shared_ptr<detail::server_state> state_;

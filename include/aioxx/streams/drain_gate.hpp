@@ -4,8 +4,10 @@
 // streams/drain_gate.hpp: waiting between pause_writing and resume_writing, and for the end of a connection.
 // It remembers why the connection ended, so that every later write learns the original reason.
 
+#include <algorithm>
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -18,9 +20,9 @@
 #include <aioxx/core/clock.hpp>
 #include <aioxx/core/current.hpp>
 #include <aioxx/core/event_loop.hpp>
+#include <aioxx/core/waiter.hpp>
 #include <aioxx/streams/expiry.hpp>
 #include <aioxx/sync/event.hpp>
-#include <aioxx/sync/wait_queue.hpp>
 
 namespace aioxx {
 
@@ -32,7 +34,7 @@ public:
     void pause() noexcept { paused_ = true; }
     void resume() noexcept {
         paused_ = false;
-        if (!refused_) waiting_.wake_all();
+        if (!refused_) wake_all();
     }
 
     /// Bytes were dropped because the connection is ending: the next drain waits for the reason and throws it.
@@ -42,20 +44,20 @@ public:
     void lose(std::exception_ptr reason) noexcept {
         lost_ = true;
         reason_ = std::move(reason);
-        waiting_.wake_all();
-        if (closed_) closed_->set();
+        wake_all();
+        if (seldom_) seldom_->closed.set();
     }
 
     /// Sets the time after which waiting in drain ends with timeout_error; nothing takes it away.
     void set_deadline(std::optional<time_point> when) {
-        if (!deadline_) {
+        if (!deadline()) {
             if (!when) return;
-            deadline_ = std::make_unique<expiry>([this] {
+            seldom().deadline = std::make_unique<expiry>([this] {
                 ++expirations_;
-                waiting_.wake_all();
+                wake_all();
             });
         }
-        deadline_->set(when);
+        deadline()->set(when);
     }
 
     [[nodiscard]] bool lost() const noexcept { return lost_; }
@@ -72,9 +74,9 @@ public:
 
     /// Waits until the connection is over. Errors: none. Cancellation: safe.
     [[nodiscard]] event::awaiter wait_closed() {
-        if (!closed_) closed_ = std::make_unique<event>();
-        if (lost_) closed_->set();
-        return closed_->wait();
+        event& closed = seldom().closed;
+        if (lost_) closed.set();
+        return closed.wait();
     }
 
     /// Throws what a write on a lost connection learns.
@@ -86,55 +88,82 @@ public:
 private:
     static constexpr std::size_t yield_after = 256 * 1024;  // bytes written without a suspension
 
-    wait_queue waiting_;
-    std::unique_ptr<event> closed_;  // there is nobody to wait for it most of the time
+    // What few streams need, in memory of its own: many are idle.
+    struct occasions {
+        wait_list waiting;
+        event closed;
+        std::unique_ptr<expiry> deadline;
+    };
+    occasions& seldom() {
+        if (!seldom_) seldom_ = std::make_unique<occasions>();
+        return *seldom_;
+    }
+    [[nodiscard]] expiry* deadline() const noexcept { return seldom_ ? seldom_->deadline.get() : nullptr; }
+
+    void wake_all() noexcept;
+
     std::exception_ptr reason_;
-    std::unique_ptr<expiry> deadline_;  // most streams have none
-    std::size_t unyielded_ = 0;
-    unsigned expirations_ = 0;
+    std::unique_ptr<occasions> seldom_;
+    std::uint32_t unyielded_ = 0;  // bytes, up to yield_after
+    std::uint32_t expirations_ = 0;
     bool paused_ = false;
     bool refused_ = false;
     bool lost_ = false;
 };
 
 /// Awaiter of drain().
-class [[nodiscard]] drain_gate::awaiter final : public wait_queue::entry {
+class [[nodiscard]] drain_gate::awaiter final : public waiter {
 public:
-    explicit awaiter(drain_gate& gate) noexcept
-        : entry(gate.waiting_), gate_(gate), expirations_(gate.expirations_) {}
-    ~awaiter() { leave(); }
+    explicit awaiter(drain_gate& gate) noexcept : expirations_(gate.expirations_), gate_(gate) {}
 
     [[nodiscard]] bool await_ready() const noexcept {
         return gate_.lost_ || (!gate_.paused_ && !gate_.refused_ && gate_.unyielded_ < yield_after);
     }
+    /// Errors: invalid_state_error when tasks of another loop wait at the gate.
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> coroutine) {
         gate_.unyielded_ = 0;
         const bool only_a_breath = !gate_.paused_ && !gate_.refused_;
-        if (!only_a_breath && gate_.deadline_ && gate_.deadline_->expired()) throw_expired();
-        entry::await_suspend(coroutine);
+        if (!only_a_breath && gate_.deadline() != nullptr && gate_.deadline()->expired()) throw_expired();
+        if (!only_a_breath) enlist();
+        suspend(coroutine);
         if (only_a_breath) wake();
     }
     void await_resume() {
-        leave();
         throw_if_cancelled();
         if (gate_.lost_) gate_.throw_lost();
         if (expirations_ != gate_.expirations_ && gate_.paused_) throw_expired();
     }
 
 private:
+    friend class drain_gate;
     const char* waits_for() const noexcept override { return "drain"; }
+
+    void enlist() {
+        wait_list& waiting = gate_.seldom().waiting;
+        const auto* const oldest = static_cast<const awaiter*>(waiting.front());
+        if (oldest != nullptr && oldest->loop() != detail::running_loop) [[unlikely]] throw_foreign();
+        waiting.push_back(*this);
+    }
 
     [[noreturn]] AIOXX_COLD static void throw_expired() {
         throw timeout_error("the deadline of writing to the stream has passed");
     }
+    [[noreturn]] AIOXX_COLD static void throw_foreign() {
+        throw invalid_state_error("drain: tasks of another event loop wait for it");
+    }
 
+    std::uint32_t expirations_;  // fits into what the base leaves over
     drain_gate& gate_;
-    unsigned expirations_;
 };
 
+inline void drain_gate::wake_all() noexcept {
+    if (!seldom_) return;
+    while (wait_node* const oldest = seldom_->waiting.pop_front()) static_cast<awaiter*>(oldest)->wake();
+}
+
 inline drain_gate::awaiter drain_gate::drain(std::size_t written) noexcept {
-    unyielded_ += written;
+    unyielded_ = static_cast<std::uint32_t>(std::min(yield_after, unyielded_ + std::min(written, yield_after)));
     return awaiter(*this);
 }
 

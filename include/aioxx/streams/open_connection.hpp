@@ -44,9 +44,7 @@ struct stream {
 
 /// Makes the halves of a stream. The connection is closed when the last of them is gone.
 [[nodiscard]] inline stream make_stream(const std::shared_ptr<stream_protocol>& state) {
-    auto connection = std::make_shared<stream_connection>(state);
-    return {stream_reader(std::shared_ptr<receive_buffer>(state, &state->incoming), connection),
-            stream_writer(connection)};
+    return {stream_reader(std::shared_ptr<receive_buffer>(state, &state->incoming)), stream_writer(state)};
 }
 
 /// Connects over TCP. `auto [reader, writer] = co_await open_connection("localhost", 8888);`

@@ -19,9 +19,11 @@
 #include <vector>
 
 #include <aioxx/base/error.hpp>
+#include <aioxx/base/result.hpp>
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/buffer/find.hpp>
+#include <aioxx/buffer/search.hpp>
 #include <aioxx/core/clock.hpp>
 #include <aioxx/core/current.hpp>
 #include <aioxx/core/event_loop.hpp>
@@ -33,56 +35,81 @@ namespace detail {
 
 // The awaiter of all reading operations. Rules says when the bytes suffice and what they become:
 //   using value_type; static constexpr const char* name; static constexpr bool borrows;
-//   bool look(receive_buffer&, bytes_view present, std::size_t& used, value_type& value)   may throw
+//   bool look(const receive_buffer&, bytes_view present, std::size_t& used)   whether it is complete; may throw
+//   std::size_t size                       then: of the part at the front that was found
+//   value_type make(bytes_view content)    of that part
+// What is found at once is made a value where it is wanted, and needs neither memory here nor a virtual call.
 template <class Rules>
 class [[nodiscard]] read_awaiter final : public receive_operation {
-public:
-    read_awaiter(std::shared_ptr<receive_buffer> source, Rules rules)
-        : source_(std::move(source)), rules_(std::move(rules)) {}
-    ~read_awaiter() { source_->forget(*this); }
+    using value_type = typename Rules::value_type;
 
-    bool await_ready() { return source_->try_now(*this); }
+public:
+    read_awaiter(receive_buffer& source, Rules rules) : source_(source), rules_(std::move(rules)) {}
+    ~read_awaiter() {
+        if (is_enlisted()) source_.forget(*this);
+    }
+
+    bool await_ready() {
+        std::size_t used = 0;
+        const bytes_view present = source_.begin();
+        try {
+            at_once_ = rules_.look(source_, present, used);
+        } catch (...) {
+            outcome_.set_exception(std::current_exception());
+        }
+        if (!at_once_) {
+            source_.use(used);
+            return !outcome_.empty();
+        }
+        if constexpr (Rules::borrows) source_.lend(used);
+        return true;
+    }
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> coroutine) {
-        source_->wait(*this, Rules::name);
+        source_.wait(*this, Rules::name);
         this->suspend(coroutine);
     }
-    typename Rules::value_type await_resume() {
-        // Cancelled after the bytes were taken: they are delivered, or the error that holds them; the next
-        // suspension throws.
-        if (this->cancelled() && complete_) this->postpone_cancellation();
-        this->throw_if_cancelled();
-        if (failure_) std::rethrow_exception(failure_);
-        return std::move(value_);
+    value_type await_resume() {
+        if (!at_once_) return take_outcome();
+        const bytes_view content = source_.present().first(rules_.size);
+        if constexpr (Rules::borrows) {
+            return content;
+        } else {
+            value_type value = rules_.make(content);
+            if constexpr (!requires { Rules::stays; }) source_.use(rules_.size);
+            return value;
+        }
     }
 
-    bool look(receive_buffer& source, bytes_view present, std::size_t& used) override {
+    bool look(const receive_buffer& source, bytes_view present, std::size_t& used) override {
         try {
-            complete_ = rules_.look(source, present, used, value_);
+            if (rules_.look(source, present, used)) outcome_.set_value(rules_.make(present.first(rules_.size)));
         } catch (...) {  // kept for the coroutine that waits
-            failure_ = std::current_exception();
-            complete_ = true;
+            outcome_.set_exception(std::current_exception());
         }
-        return complete_;
+        return !outcome_.empty();
     }
-    void fail(std::exception_ptr reason) noexcept override {
-        failure_ = std::move(reason);
-        complete_ = true;
-    }
+    void fail(std::exception_ptr reason) noexcept override { outcome_.set_exception(std::move(reason)); }
     bool borrows() const noexcept override { return Rules::borrows; }
 
 private:
+    value_type take_outcome() {
+        // Cancelled after the bytes were taken: they are delivered, or the error that holds them; the next
+        // suspension throws.
+        if (this->cancelled() && !outcome_.empty()) this->postpone_cancellation();
+        this->throw_if_cancelled();
+        return outcome_.take_value();
+    }
     void cancel_wait() noexcept override {
-        source_->forget(*this);
+        if (is_enlisted()) source_.forget(*this);
         this->wake_cancelled();
     }
     const char* waits_for() const noexcept override { return Rules::name; }
 
-    std::shared_ptr<receive_buffer> source_;
+    bool at_once_ = false;  // what was found is at the front of the buffer; else see the outcome
+    receive_buffer& source_;
     Rules rules_;
-    typename Rules::value_type value_{};
-    std::exception_ptr failure_;
-    bool complete_ = false;
+    result<value_type> outcome_;  // of an operation that had to wait, or failed
 };
 
 // At the end of a stream that was cut off: the error comes once everything before it has been read.
@@ -90,57 +117,45 @@ inline void throw_if_broken(const receive_buffer& source, bytes_view present) {
     if (source.failure() && present.empty()) std::rethrow_exception(source.failure());
 }
 
-// Whatever is there, at most a number of bytes.
-struct read_rules {
-    using value_type = bytearray;
-    static constexpr const char* name = "read";
-    static constexpr bool borrows = false;
+// What is there, at most a number of bytes; nothing at the end.
+struct some_bytes_rules {
+    std::size_t size;  // at most
 
-    std::size_t at_most;
-
-    bool look(receive_buffer& source, bytes_view present, std::size_t& used, bytearray& value) const {
-        if (at_most == 0) return true;
+    bool look(const receive_buffer& source, bytes_view present, std::size_t& used) {
+        if (size == 0) return true;
         if (present.empty() && !source.ended()) return false;
         throw_if_broken(source, present);
-        used = std::min(present.size(), at_most);
-        value.append(present.first(used));
+        size = used = std::min(present.size(), size);
         return true;
     }
 };
 
-struct read_some_rules {
+struct read_rules : some_bytes_rules {
+    using value_type = bytearray;
+    static constexpr const char* name = "read";
+    static constexpr bool borrows = false;
+    static bytearray make(bytes_view content) { return bytearray(content); }
+};
+
+struct read_some_rules : some_bytes_rules {
     using value_type = std::size_t;
     static constexpr const char* name = "read_some";
     static constexpr bool borrows = false;
 
-    mutable_bytes_view into;
-
-    bool look(receive_buffer& source, bytes_view present, std::size_t& used, std::size_t& value) const {
-        if (into.empty()) return true;
-        if (present.empty() && !source.ended()) return false;
-        throw_if_broken(source, present);
-        used = std::min(present.size(), into.size());
-        if (used != 0) std::memcpy(into.data(), present.data(), used);
-        value = used;
-        return true;
+    explicit read_some_rules(mutable_bytes_view memory) : some_bytes_rules{memory.size()}, into(memory.data()) {}
+    [[nodiscard]] std::size_t make(bytes_view content) const noexcept {
+        if (!content.empty()) std::memcpy(into, content.data(), content.size());
+        return content.size();
     }
+
+    std::byte* into;
 };
 
-struct read_view_rules {
+struct read_view_rules : some_bytes_rules {
     using value_type = bytes_view;
     static constexpr const char* name = "read_view";
     static constexpr bool borrows = true;
-
-    std::size_t at_most;
-
-    bool look(receive_buffer& source, bytes_view present, std::size_t& used, bytes_view& value) const {
-        if (at_most == 0) return true;
-        if (present.empty() && !source.ended()) return false;
-        throw_if_broken(source, present);
-        used = std::min(present.size(), at_most);
-        value = present.first(used);
-        return true;
-    }
+    static bytes_view make(bytes_view content) noexcept { return content; }
 };
 
 // The first bytes, which stay.
@@ -148,13 +163,15 @@ struct peek_rules {
     using value_type = bytearray;
     static constexpr const char* name = "peek";
     static constexpr bool borrows = false;
+    static constexpr bool stays = true;
+    static bytearray make(bytes_view content) { return bytearray(content); }
 
-    std::size_t count;
+    std::size_t size;
 
-    bool look(receive_buffer& source, bytes_view present, std::size_t&, bytearray& value) const {
-        if (present.size() < count && !source.ended()) return false;
-        if (count != 0) throw_if_broken(source, present);
-        value.append(present.first(std::min(present.size(), count)));
+    bool look(const receive_buffer& source, bytes_view present, std::size_t&) {
+        if (present.size() < size && !source.ended()) return false;
+        if (size != 0) throw_if_broken(source, present);
+        size = std::min(present.size(), size);
         return true;
     }
 };
@@ -164,12 +181,16 @@ struct read_all_rules {
     using value_type = bytearray;
     static constexpr const char* name = "read";
     static constexpr bool borrows = false;
+    bytearray make(bytes_view) noexcept { return std::move(all); }
 
-    bool look(receive_buffer& source, bytes_view present, std::size_t& used, bytearray& value) const {
-        used = present.size();
-        value.append(present);
+    bytearray all;
+    std::size_t size = 0;
+
+    bool look(const receive_buffer& source, bytes_view present, std::size_t& used) {
+        all.append(present);
+        size = used = present.size();
         if (!source.ended()) return false;
-        if (source.failure() && value.empty()) std::rethrow_exception(source.failure());
+        if (source.failure() && all.empty()) std::rethrow_exception(source.failure());
         return true;
     }
 };
@@ -178,47 +199,46 @@ struct read_exactly_rules {
     using value_type = bytearray;
     static constexpr const char* name = "readexactly";
     static constexpr bool borrows = false;
+    static bytearray make(bytes_view content) { return bytearray(content); }
 
-    std::size_t count;
+    std::size_t size;
 
-    bool look(receive_buffer& source, bytes_view present, std::size_t& used, bytearray& value) const {
-        if (present.size() >= count) {
-            used = count;
-            value.append(present.first(count));
+    bool look(const receive_buffer& source, bytes_view present, std::size_t& used) const {
+        if (present.size() >= size) {
+            used = size;
             return true;
         }
         if (!source.ended()) return false;
         throw_if_broken(source, present);
         used = present.size();
-        throw incomplete_read_error(std::string(present.str()), count);
+        throw incomplete_read_error(std::string(present.str()), size);
     }
 };
 
-// What readline and readuntil have in common: the search and its limit.
-struct until_search_rules {
-    until_search search;
+// Errors: limit_error for a part before a separator, or what may become one, that is too long.
+inline void check_limit(const receive_buffer& source, const std::optional<match>& found, std::size_t scanned) {
+    const std::size_t payload = found ? found->begin : scanned;
+    if (payload <= source.limit()) [[likely]] return;
+    throw limit_error((found ? "separator found, but the part before it is longer than the limit of "
+                             : "separator not found within the limit of ") +
+                          std::to_string(source.limit()) + " bytes",
+                      payload);
+}
 
-    // Errors: limit_error; the bytes are left where they are.
-    std::optional<match> find(const receive_buffer& source, bytes_view present) {
-        const std::optional<match> found = search.find(present);
-        const std::size_t payload = found ? found->begin : search.scanned();
-        if (payload <= source.limit()) return found;
-        throw limit_error((found ? "separator found, but the part before it is longer than the limit of "
-                                 : "separator not found within the limit of ") +
-                              std::to_string(source.limit()) + " bytes",
-                          payload);
-    }
-};
-
-struct read_until_rules : until_search_rules {
+struct read_until_rules {
     using value_type = bytearray;
     static constexpr const char* name = "readuntil";
     static constexpr bool borrows = false;
+    static bytearray make(bytes_view content) { return bytearray(content); }
 
-    bool look(receive_buffer& source, bytes_view present, std::size_t& used, bytearray& value) {
-        if (const auto found = find(source, present)) {
-            used = found->end;
-            value.append(present.first(used));
+    until_search search;
+    std::size_t size = 0;
+
+    bool look(const receive_buffer& source, bytes_view present, std::size_t& used) {
+        const std::optional<match> at = search.find(present);
+        check_limit(source, at, search.scanned());  // the bytes are left where they are
+        if (at) {
+            size = used = at->end;
             return true;
         }
         if (!source.ended()) return false;
@@ -230,64 +250,56 @@ struct read_until_rules : until_search_rules {
 
 // A line and its end; the rest at the end of the stream. A line that is too long is dropped, so that the
 // next one can be read.
-struct line_search_rules : until_search_rules {
-    bytes_view look_for_line(receive_buffer& source, bytes_view present, std::size_t& used, bool& complete) {
-        complete = true;
-        std::optional<match> found;
-        try {
-            found = find(source, present);
-        } catch (const limit_error&) {
-            const std::size_t end = present.find('\n');
-            used = end == bytes_view::npos ? present.size() : end + 1;
-            throw;
+struct line_rules {
+    static constexpr bool borrows = false;
+
+    std::size_t size = 0;  // before the end is found: how far it was looked for
+
+    bool look(const receive_buffer& source, bytes_view present, std::size_t& used) {
+        const std::size_t at = find_byte(present.str(), '\n', size);
+        if (at <= source.limit()) [[likely]] {
+            size = used = at + 1;
+            return true;
         }
-        if (found) {
-            used = found->end;
-        } else if (source.ended()) {
-            throw_if_broken(source, present);
-            used = present.size();
-        } else {
-            complete = false;
-        }
-        return present.first(used);
+        return look_further(source, present, at, used);
+    }
+
+private:
+    bool look_further(const receive_buffer& source, bytes_view present, std::size_t at, std::size_t& used) {
+        std::optional<match> end;
+        if (at != bytes_view::npos) end = match{at, at + 1};
+        size = present.size();
+        used = end ? end->end : present.size();
+        check_limit(source, end, size);
+        used = 0;
+        if (!source.ended()) return false;
+        throw_if_broken(source, present);
+        used = present.size();
+        return true;
     }
 };
 
-struct read_line_rules : line_search_rules {
+struct read_line_rules : line_rules {
     using value_type = bytearray;
     static constexpr const char* name = "readline";
-    static constexpr bool borrows = false;
-
-    bool look(receive_buffer& source, bytes_view present, std::size_t& used, bytearray& value) {
-        bool complete = false;
-        value.append(look_for_line(source, present, used, complete));
-        return complete;
-    }
+    static bytearray make(bytes_view content) { return bytearray(content); }
 };
 
-struct next_line_rules : line_search_rules {
+struct next_line_rules : line_rules {
     using value_type = std::optional<bytearray>;
     static constexpr const char* name = "next_line";
-    static constexpr bool borrows = false;
-
-    bool look(receive_buffer& source, bytes_view present, std::size_t& used, std::optional<bytearray>& value) {
-        bool complete = false;
-        const bytes_view line = look_for_line(source, present, used, complete);
-        if (!line.empty()) value.emplace(line);
-        return complete;
+    static std::optional<bytearray> make(bytes_view content) {
+        std::optional<bytearray> line;
+        if (!content.empty()) line.emplace(content);
+        return line;
     }
 };
 
-struct read_line_view_rules : line_search_rules {
+struct read_line_view_rules : line_rules {
     using value_type = bytes_view;
     static constexpr const char* name = "readline_view";
     static constexpr bool borrows = true;
-
-    bool look(receive_buffer& source, bytes_view present, std::size_t& used, bytes_view& value) {
-        bool complete = false;
-        value = look_for_line(source, present, used, complete);
-        return complete;
-    }
+    static bytes_view make(bytes_view content) noexcept { return content; }
 };
 
 }  // namespace detail
@@ -296,6 +308,7 @@ struct read_line_view_rules : line_search_rules {
 ///
 /// Bytes that arrived are read before the error or the end that followed them. The end is a value: read gives
 /// an empty bytearray, read_some 0, next_line nothing.
+/// Lifetime: a reader of the stream is there until an operation has begun.
 /// Concurrency: one loop, one operation at a time; a second one that has to wait throws busy_error.
 class stream_reader {
 public:
@@ -303,10 +316,14 @@ public:
     ///
     /// Parameters: `limit` the longest line in bytes, at least 1.
     explicit stream_reader(std::size_t limit = default_limit)
-        : stream_reader(std::make_shared<receive_buffer>(limit), nullptr) {}
+        : stream_reader(std::make_shared<receive_buffer>(limit)) {}
 
+    /// A reader of what somebody feeds. With a writer, as make_stream makes them, the connection is closed when nobody holds
+    /// a half of it any more.
+    explicit stream_reader(std::shared_ptr<receive_buffer> source) : source_(std::move(source)) {}
+    /// As above. Parameters: `connection` is kept as long as the source; null for none.
     stream_reader(std::shared_ptr<receive_buffer> source, std::shared_ptr<void> connection)
-        : source_(std::move(source)), connection_(std::move(connection)) {}
+        : stream_reader(connection ? joined(std::move(source), std::move(connection)) : std::move(source)) {}
 
     static constexpr std::size_t default_limit = 64 * 1024;
 
@@ -315,7 +332,7 @@ public:
     /// Parameters: `at_most` bytes; 0 gives nothing at once.
     /// Returns: 1 to `at_most` bytes; none at the end of the stream. Errors: broken_error after a lost connection.
     /// Cancellation: safe, no byte is lost.
-    [[nodiscard]] auto read(std::size_t at_most) const { return operation(detail::read_rules{at_most}); }
+    [[nodiscard]] auto read(std::size_t at_most) const { return operation(detail::read_rules{{at_most}}); }
 
     /// Reads everything until the end of the stream, whatever the limit.
     ///
@@ -327,13 +344,13 @@ public:
     ///
     /// Returns: the number of bytes; 0 at the end of the stream. Lifetime: `into` is written until it returns.
     /// Cancellation: safe, no byte is lost.
-    [[nodiscard]] auto read_some(mutable_bytes_view into) const { return operation(detail::read_some_rules{into}); }
+    [[nodiscard]] auto read_some(mutable_bytes_view into) const { return operation(detail::read_some_rules(into)); }
 
     /// Reads what is there without copying it out. Returns: at least one byte, or none at the end of the stream.
     ///
     /// Lifetime: the view is valid until the next operation on the reader. Cancellation: safe.
     [[nodiscard]] auto read_view(std::size_t at_most = std::numeric_limits<std::size_t>::max()) const {
-        return operation(detail::read_view_rules{at_most});
+        return operation(detail::read_view_rules{{at_most}});
     }
 
     /// Waits for a number of bytes and leaves them where they are: what comes next is read as if nobody had looked.
@@ -357,29 +374,29 @@ public:
     /// Errors: std::invalid_argument for an empty separator; limit_error when the part before it exceeds the limit
     /// (the bytes stay); incomplete_read_error with the rest when the stream ends before. Cancellation: safe.
     [[nodiscard]] auto readuntil(bytes_view separator) const {
-        return operation(detail::read_until_rules{{until_search(separator)}});
+        return operation(detail::read_until_rules{until_search(separator)});
     }
 
     /// Reads up to and including the separator that ends first; of two that end together the shorter one.
     [[nodiscard]] auto readuntil(const std::vector<bytes_view>& separators) const {
-        return operation(detail::read_until_rules{{until_search(std::span<const bytes_view>(separators))}});
+        return operation(detail::read_until_rules{until_search(std::span<const bytes_view>(separators))});
     }
 
     /// Reads a line with its '\n'; the rest without one at the end of the stream; nothing after that.
     ///
     /// Errors: limit_error for a line above the limit; it is dropped as far as it has arrived, and reading may go on.
     /// Cancellation: safe, no byte is lost.
-    [[nodiscard]] auto readline() const { return operation(detail::read_line_rules{{{until_search()}}}); }
+    [[nodiscard]] auto readline() const { return operation(detail::read_line_rules{}); }
 
     /// As readline, without copying the line out. Lifetime: valid until the next operation on the reader.
     /// Cancellation: safe.
     [[nodiscard]] auto readline_view() const {
-        return operation(detail::read_line_view_rules{{{until_search()}}});
+        return operation(detail::read_line_view_rules{});
     }
 
     /// As readline; nothing at the end: `while (auto line = co_await reader.next_line())`.
     /// Cancellation: safe. Asyncio: `async for line in reader`.
-    [[nodiscard]] auto next_line() const { return operation(detail::next_line_rules{{{until_search()}}}); }
+    [[nodiscard]] auto next_line() const { return operation(detail::next_line_rules{}); }
 
     /// Sets the time after which operations that have to wait, also the one that waits now, throw timeout_error.
     /// It holds until another is set. What has arrived can be read, and reading goes on when the deadline is moved; only
@@ -416,13 +433,18 @@ public:
     void set_exception(std::exception_ptr exception) const { source_->fail(std::move(exception)); }
 
 private:
-    template <class Rules>
-    detail::read_awaiter<Rules> operation(Rules rules) const {
-        return {source_, std::move(rules)};
+    static std::shared_ptr<receive_buffer> joined(std::shared_ptr<receive_buffer> source, std::shared_ptr<void> other) {
+        receive_buffer* const buffer = source.get();
+        using both = std::pair<std::shared_ptr<receive_buffer>, std::shared_ptr<void>>;
+        return {std::make_shared<both>(std::move(source), std::move(other)), buffer};
     }
 
-    std::shared_ptr<receive_buffer> source_;
-    std::shared_ptr<void> connection_;  // keeps the connection open while a half of it is held
+    template <class Rules>
+    detail::read_awaiter<Rules> operation(Rules rules) const {
+        return {*source_, std::move(rules)};
+    }
+
+    detail::stream_hold<receive_buffer> source_;
 };
 
 }  // namespace aioxx

@@ -25,30 +25,93 @@ concept stream_handler = std::is_invocable_r_v<coro<>, Handler&, stream_reader, 
 
 namespace detail {
 
-// Functions of their own: what they need would take room in the frame below as long as the connection lasts.
-template <class Handler>
-coro<> call_handler(Handler& handler, stream& connection) {
-    return handler(std::move(connection.reader), std::move(connection.writer));
-}
-inline void report_handler(const stream_writer& writer) {
+// Reports what a handler threw. Returns: false for what is no error: a cancellation.
+inline bool is_reported(const std::exception_ptr& thrown, const stream_writer& writer) {
+    if (is_cancelled(thrown)) return false;
     get_running_loop().call_exception_handler(
-        {"exception in a connection handler", std::current_exception(),
+        {"exception in a connection handler", thrown,
          writer.transport() != nullptr ? writer.transport()->describe() : std::string("a lost connection")});
+    return true;
 }
 
-// Runs the handler of one connection. Leaving it closes the connection.
+// A handler that tasks share.
 template <class Handler>
-coro<> handle_stream(std::shared_ptr<Handler> handler, stream connection) {
-    const stream_writer writer = connection.writer;
-    try {
-        co_await call_handler(*handler, connection);
-    } catch (const std::exception&) {
-        report_handler(writer);
-    } catch (...) {
-        writer.close();
-        throw;  // a cancellation
+struct shared_handler {
+    Handler call;
+    std::size_t users = 0;
+
+    void add_reference() noexcept { ++users; }
+    void drop_reference() noexcept {
+        if (--users == 0) delete this;
     }
-    writer.close();
+};
+template <class Handler>
+using handler_ptr = state_ptr<shared_handler<Handler>>;
+
+// The task of one connection. It is what a coroutine around the handler would be, without that one's frame: an idle
+// connection keeps what is here as long as it lasts. Its end closes the connection.
+template <class Handler>
+class connection_task final : public outcome_state<void, task_base> {
+    using base = outcome_state<void, task_base>;
+    using handle_type = coro<>::handle_type;
+
+public:
+    connection_task(event_loop& loop, coro<>&& handling, const task_options& options, handler_ptr<Handler> handler,
+                    stream_writer writer)
+        : connection_task(loop, handling.release(), options, std::move(handler), std::move(writer)) {}
+
+    [[nodiscard]] std::string name() const override {
+        std::string given = base::name();
+        return given == "Task-" + std::to_string(number()) ? "connection" : given;
+    }
+
+private:
+    connection_task(event_loop& loop, handle_type root, const task_options& options, handler_ptr<Handler> handler,
+                    stream_writer writer)
+        : base(loop, root, options), handler_(std::move(handler)), writer_(std::move(writer)) {
+        root.promise().task = this;
+    }
+
+    bool collect() noexcept override {
+        auto& ended = handle_type::from_address(root_.address()).promise().outcome;
+        if (ended.has_exception() && is_reported(ended.exception(), writer_)) {
+            ended.reset();
+            ended.set_value();
+        }
+        const bool has_value = ended.has_value();
+        outcome = std::move(ended);
+        loop().guarded([this] { writer_.close(); }, "exception at the end of a connection handler");
+        return has_value;
+    }
+    void set_outcome(std::exception_ptr exception) noexcept override {
+        outcome.reset();
+        outcome.set_exception(std::move(exception));
+    }
+
+    handler_ptr<Handler> handler_;  // its captures are the coroutine's as well
+    stream_writer writer_;
+};
+
+// Starts the handler as a task.
+template <class Handler>
+void start_handler(const handler_ptr<Handler>& handler, const std::shared_ptr<stream_protocol>& state) {
+    event_loop& loop = get_running_loop();
+    stream connection = make_stream(state);
+    const stream_writer writer = connection.writer;
+    task_options options;
+    if (loop.looks_at_new_tasks()) [[unlikely]] {
+        options.name = "connection";
+        look_at_new_task(loop, options);
+    }
+    try {
+        coro<> handling = handler->call(std::move(connection.reader), std::move(connection.writer));
+        if (!handling) throw_no_coroutine();
+        const state_ptr started(new connection_task<Handler>(loop, std::move(handling), options, handler, writer));
+        started->start(options.eager_start);
+    } catch (...) {  // before the first step
+        writer.close();
+        if (!is_reported(std::current_exception(), writer)) throw;
+    }
 }
 
 // A factory of stream protocols. Parameters: `start` is called with each that has its connection.
@@ -65,8 +128,8 @@ auto stream_factory(Start start, std::size_t limit) {
 // Likewise; each starts the handler as a task.
 template <class Handler>
 auto handler_factory(Handler handler, std::size_t limit) {
-    const auto start = [shared = std::make_shared<Handler>(std::move(handler))](std::shared_ptr<stream_protocol> state) {
-        create_task(handle_stream(shared, make_stream(std::move(state))), "connection");
+    const auto start = [shared = handler_ptr<Handler>(new shared_handler<Handler>{std::move(handler)})](const std::shared_ptr<stream_protocol>& state) {
+        start_handler(shared, state);
     };
     return stream_factory(start, limit);
 }

@@ -32,17 +32,26 @@ public:
     receive_buffer incoming;
     drain_gate gate;
 
+    /// As those of the receive buffer; the connection belongs to those who hold it.
+    void hold() noexcept {
+        incoming.give_connection();
+        incoming.hold();
+    }
+    void let_go() { incoming.let_go(); }
+
     /// The transport, or null before connection_made and after connection_lost.
-    [[nodiscard]] aioxx::transport* transport() const noexcept { return transport_; }
+    [[nodiscard]] aioxx::transport* transport() const noexcept {
+        return static_cast<aioxx::transport*>(incoming.transport());
+    }
 
     /// Gives the connection to another protocol, which is told of it at once; the stream is over.
     ///
     /// Returns: what has arrived and not been read, for the other protocol.
     /// Errors: closed_error when the connection is over.
     [[nodiscard]] bytearray hand_over(std::shared_ptr<base_stream_protocol> next) {
-        if (transport_ == nullptr) throw closed_error("hand_over: the connection is over");
+        if (transport() == nullptr) throw closed_error("hand_over: the connection is over");
         bytearray rest = incoming.take_all();
-        aioxx::transport& given = *std::exchange(transport_, nullptr);
+        aioxx::transport& given = *transport();
         incoming.set_transport(nullptr);
         incoming.feed_eof();
         given.set_protocol(next);
@@ -52,13 +61,11 @@ public:
     }
 
     void connection_made(aioxx::transport& made) override {
-        transport_ = &made;
         incoming.set_transport(&made);
         if (const auto connected = std::move(connected_)) (*connected)();
     }
     void connection_lost(std::exception_ptr reason) override {
         incoming.set_transport(nullptr);
-        transport_ = nullptr;
         if (reason) {
             incoming.fail(reason);
         } else {
@@ -75,22 +82,7 @@ public:
     void resume_writing() override { gate.resume(); }
 
 private:
-    aioxx::transport* transport_ = nullptr;
     std::unique_ptr<function<void()>> connected_;
-};
-
-/// What the halves of a stream hold together: when the last one goes, the connection is closed.
-class stream_connection : pinned {
-public:
-    explicit stream_connection(std::shared_ptr<stream_protocol> state) : state_(std::move(state)) {}
-    ~stream_connection() {
-        if (state_->transport() != nullptr) state_->transport()->close();
-    }
-
-    [[nodiscard]] stream_protocol& state() const noexcept { return *state_; }
-
-private:
-    std::shared_ptr<stream_protocol> state_;
 };
 
 }  // namespace aioxx

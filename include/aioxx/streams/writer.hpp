@@ -31,7 +31,7 @@ namespace aioxx {
 /// Concurrency: one loop; any number of tasks may write, each call's bytes stay together and in order.
 class stream_writer {
 public:
-    explicit stream_writer(std::shared_ptr<stream_connection> connection) : connection_(std::move(connection)) {}
+    explicit stream_writer(std::shared_ptr<stream_protocol> state) : state_(std::move(state)) {}
 
     /// Writes and waits until the stream takes more. The form to use.
     ///
@@ -105,7 +105,7 @@ public:
     /// Errors: none. Cancellation: safe.
     template <class Rep, class Period>
     [[nodiscard]] coro<bool> wait_closed(std::chrono::duration<Rep, Period> grace) const {
-        return wait_closed(connection_, to_duration(grace));
+        return wait_closed(*this, to_duration(grace));
     }
 
     /// Sets the time after which send and drain that have to wait, also those that wait now, throw timeout_error. It holds
@@ -128,11 +128,11 @@ public:
     ///
     /// Returns: what has arrived and not been read. Errors: closed_error when the connection is over.
     [[nodiscard]] bytearray hand_over(std::shared_ptr<base_stream_protocol> next) const {
-        return connection_->state().hand_over(std::move(next));
+        return state_->hand_over(std::move(next));
     }
 
     /// Takes what has arrived and has not been read, for whoever changes the language that is spoken.
-    [[nodiscard]] bytearray take_received() const { return connection_->state().incoming.take_all(); }
+    [[nodiscard]] bytearray take_received() const { return state_->incoming.take_all(); }
 
     /// Facts about the connection: `writer.get_extra_info(extra_info::peername)`. Nothing after its end.
     template <class Key>
@@ -142,7 +142,7 @@ public:
     }
 
     /// The transport, or null when the connection is over.
-    [[nodiscard]] aioxx::transport* transport() const noexcept { return connection_->state().transport(); }
+    [[nodiscard]] aioxx::transport* transport() const noexcept { return state_->transport(); }
 
 private:
     template <class Write>
@@ -153,8 +153,8 @@ private:
         if (open->is_closing()) gate().refuse();
     }
 
-    static coro<bool> wait_closed(std::shared_ptr<stream_connection> connection, duration grace) {
-        drain_gate& gate = connection->state().gate;
+    static coro<bool> wait_closed(stream_writer self, duration grace) {
+        drain_gate& gate = self.gate();
         bool in_time = true;
         try {
             co_await wait_for(gate.wait_closed(), grace);
@@ -162,14 +162,14 @@ private:
             in_time = false;
         }
         if (in_time) co_return true;
-        if (auto* open = connection->state().transport()) open->abort();
+        self.abort();
         co_await gate.wait_closed();
         co_return false;
     }
 
-    [[nodiscard]] drain_gate& gate() const noexcept { return connection_->state().gate; }
+    [[nodiscard]] drain_gate& gate() const noexcept { return state_->gate; }
 
-    std::shared_ptr<stream_connection> connection_;
+    detail::stream_hold<stream_protocol> state_;
 };
 
 }  // namespace aioxx

@@ -21,6 +21,7 @@
 #include <aioxx/base/pinned.hpp>
 #include <aioxx/core/frame_pool.hpp>
 #include <aioxx/sync/channel.hpp>
+#include <aioxx/sync/channel_core.hpp>
 
 namespace aioxx {
 
@@ -75,7 +76,7 @@ private:
     result_type take(std::size_t index, std::index_sequence<Index...>) {
         using take_function = result_type (*)(channel_place&);
         static constexpr take_function functions[] = {[](channel_place& place) {
-            return result_type(std::in_place_index<Index>, place.take<Ts>());
+            return result_type(std::in_place_index<Index>, channel_state<Ts>::take_at(place));
         }...};
         return functions[index](places_[index]);
     }
@@ -117,7 +118,7 @@ public:
 
     selected<T> await_resume() {
         const std::size_t index = choice();
-        return {index, places_[index].template take<T>()};
+        return {index, channel_state<T>::take_at(places_[index])};
     }
 
 private:

@@ -63,6 +63,8 @@ private:
 };
 
 /// Base of awaiters that wait in a queue: lives in the waiting coroutine's frame.
+///
+/// Cancellation: unlinks it at once; what it was handed over before that stays with it, for leave() to tell.
 class wait_queue::entry : public waiter {
 public:
     /// Errors: invalid_state_error when tasks of another loop wait in the queue.
@@ -107,7 +109,9 @@ private:
     wait_queue* queue_;
 };
 
-/// Base of awaiters that take something: hands it on when the task is cancelled, or destroyed, before it resumes.
+/// Base of awaiters that take something.
+///
+/// Cancellation: safe. It hands on what it was given when the task is cancelled, or destroyed, before it resumes.
 template <class Owner, void (Owner::*HandOn)() noexcept>
 class wait_queue::handed_entry : public entry {
 protected:

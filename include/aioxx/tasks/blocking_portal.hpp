@@ -70,6 +70,7 @@ public:
     ///
     /// Returns: its value, a coroutine's as if it was awaited; throws what it throws, cancelled_error too.
     /// Errors: as start_task_soon; invalid_state_error on a thread that runs a loop, which would stand still.
+    /// Cancellation: nothing interrupts the thread that blocks; stop(true) cancels the coroutine that it waits for.
     template <class Function, class... Args>
     auto call(Function function, Args... args) ->
         typename detail::portal_call_t<Function, Args...>::value_type {
@@ -108,6 +109,7 @@ public:
     /// Parameters: `cancel_remaining` cancels the tasks instead of waiting for their own ends, also while another thread
     /// waits in here. Those get the shutdown_timeout of the runner to end.
     /// Errors: invalid_state_error on the portal's own thread, which cannot wait for itself.
+    /// Cancellation: nothing interrupts the thread that blocks.
     void stop(bool cancel_remaining = false) {
         if (detail::running_loop == &runner_.get_loop()) {
             throw invalid_state_error("blocking_portal::stop: called on the portal's own thread");

@@ -63,6 +63,7 @@ decltype(auto) take_outcome(State& ended) {
 ///
 /// Errors: invalid_state_error when a loop is already running in this thread, or when this one was stopped first;
 /// std::invalid_argument for what belongs to another loop.
+/// Cancellation: nothing interrupts it; it throws cancelled_error when what is awaited ends as cancelled.
 /// Asyncio: loop.run_until_complete.
 template <class T, class State>
 T run_until_complete(event_loop& loop, outcome_handle<T, State>&& awaited) {
@@ -72,6 +73,7 @@ T run_until_complete(event_loop& loop, outcome_handle<T, State>&& awaited) {
 }
 
 /// The same with a reference to the value, which stays where it is. Lifetime: as long as a holder exists.
+/// Cancellation: as for the other form.
 template <class T, class State>
 std::add_lvalue_reference_t<T> run_until_complete(event_loop& loop, const outcome_handle<T, State>& awaited) {
     static_cast<void>(awaited.done());  // refuses an empty one
@@ -79,7 +81,7 @@ std::add_lvalue_reference_t<T> run_until_complete(event_loop& loop, const outcom
     return awaited.result();
 }
 
-/// The same with a coroutine, which becomes a task of the loop.
+/// The same with a coroutine, which becomes a task of the loop. Cancellation: as for the other forms.
 template <class T>
 T run_until_complete(event_loop& loop, coro<T> coroutine) {
     detail::require_not_running(loop, "run_until_complete");

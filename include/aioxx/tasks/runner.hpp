@@ -118,6 +118,7 @@ public:
     ///
     /// Errors: invalid_state_error when a loop is already running in this thread, when the runner is closed, or
     /// when the loop was stopped; interrupted_error after Ctrl-C.
+    /// Cancellation: by Ctrl-C alone, see above; cancelled_error when the coroutine ends as cancelled otherwise.
     /// Context variables that it sets keep their values for the next run; the first one starts with those of the place
     /// where the runner was made.
     template <class T>
@@ -125,7 +126,7 @@ public:
         return run(std::move(main), values_);
     }
 
-    /// The same with other context variables.
+    /// The same with other context variables. Cancellation: as for the other form.
     template <class T>
     T run(coro<T> main, context& values) {
         detail::require_not_running(loop_, "run");
@@ -143,9 +144,10 @@ public:
     /// What has not ended within the shutdown_timeout of the options is reported to the exception handler and
     /// destroyed where it stands.
     /// Errors: invalid_state_error when a loop is running in this thread.
+    /// Cancellation: nothing interrupts it but the timeout.
     void close() { close(shutdown_timeout_); }
 
-    /// The same with another limit.
+    /// The same with another limit. Cancellation: as for the other form.
     void close(duration timeout) {
         if (loop_.is_closed()) return;
         shut_down(loop_, timeout);
@@ -160,7 +162,7 @@ private:
 
 /// Runs a coroutine on a new loop and shuts the loop down (asyncio: run). The entry point of most programs.
 ///
-/// Returns: its value, or throws its exception. Errors: as runner::run.
+/// Returns: its value, or throws its exception. Errors and cancellation: as runner::run.
 /// Example:
 ///     int main() { return aioxx::run(serve()); }
 template <class T>

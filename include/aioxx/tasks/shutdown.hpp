@@ -102,7 +102,7 @@ inline void close_generators(event_loop& loop, time_point deadline) {
 /// Cancels all tasks of a loop and waits for them, then aborts its resources and waits for them.
 ///
 /// Parameters: `timeout` of all that together; what is left then is reported to the exception handler.
-/// Requires: the loop does not run.
+/// Requires: the loop does not run. Cancellation: nothing interrupts it but the timeout.
 inline void shut_down(event_loop& loop, duration timeout) {
     detail::require_not_running(loop, "shut_down");
     const time_point deadline = add_saturated(loop.time(), timeout);

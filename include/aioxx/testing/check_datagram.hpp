@@ -5,35 +5,32 @@
 //
 //     for (const datagram_law& law : datagram_laws()) run(law.check(make_pair));
 
-#include <algorithm>
 #include <cstddef>
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include <aioxx/base/error.hpp>
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/core/coroutine.hpp>
-#include <aioxx/core/current.hpp>
-#include <aioxx/core/event_loop.hpp>
 #include <aioxx/io/datagram_protocol.hpp>
 #include <aioxx/io/datagram_transport.hpp>
 #include <aioxx/io/endpoint.hpp>
-#include <aioxx/sync/event.hpp>
-#include <aioxx/testing/check_transport.hpp>
+#include <aioxx/testing/call_log.hpp>
+#include <aioxx/testing/demand.hpp>
+#include <aioxx/testing/report_collector.hpp>
 
 namespace aioxx::testing {
 
 /// A datagram protocol that remembers what happened to it and lets a task wait for more.
-class datagram_observer : public datagram_protocol {
+class datagram_observer : public datagram_protocol, public call_log {
 public:
-    std::vector<std::string> calls;
     std::vector<bytearray> received;
     std::vector<endpoint> senders;
     std::vector<std::error_code> errors;
@@ -44,18 +41,8 @@ public:
         if (transport_ == nullptr) throw check_failed("connection_made has not been called");
         return *transport_;
     }
-    [[nodiscard]] std::size_t count(const std::string& call) const {
-        return static_cast<std::size_t>(std::count(calls.begin(), calls.end(), call));
-    }
 
-    /// Waits until a condition holds; what changes is looked at after every callback.
-    coro<> until(std::function<bool()> condition) {
-        while (!condition()) {
-            changed_.clear();
-            co_await changed_.wait();
-        }
-    }
-    coro<> until_lost() { return until([this] { return count("connection_lost") != 0; }); }
+    /// Cancellation: safe.
     coro<> until_received(std::size_t datagrams) {
         return until([this, datagrams] { return received.size() >= datagrams; });
     }
@@ -86,13 +73,7 @@ public:
     }
 
 private:
-    void note(const char* call) {
-        calls.emplace_back(call);
-        changed_.set();
-    }
-
     datagram_transport* transport_ = nullptr;
-    event changed_;
 };
 
 /// Two endpoints: `a` is connected to `b`, and `b` is not connected.
@@ -105,17 +86,13 @@ struct datagram_pair {
 using make_datagram_pair =
     std::function<coro<datagram_pair>(std::shared_ptr<datagram_protocol> for_a, std::shared_ptr<datagram_protocol> for_b)>;
 
-/// A named law.
+/// A named law. Cancellation: of check(): leaves the pair as it is, for its loop to end.
 struct datagram_law {
     std::string name;
     std::function<coro<>(const make_datagram_pair&)> check;
 };
 
 namespace datagram_checks {
-
-inline void demand(bool holds, const char* what) {
-    if (!holds) throw check_failed(std::string("not so: ") + what);
-}
 
 struct connected {
     std::shared_ptr<datagram_observer> a = std::make_shared<datagram_observer>();
@@ -201,13 +178,11 @@ inline coro<> law_close(make_datagram_pair make) {
 inline coro<> law_throwing(make_datagram_pair make) {
     connected pair;
     co_await pair.connect(make);
-    std::vector<std::string> reported;
-    get_running_loop().set_exception_handler([&](const exception_context& context) { reported.push_back(context.message); });
+    report_collector reports;
     pair.b->on_datagram = [] { throw std::runtime_error("from datagram_received"); };
     pair.ends.a->sendto("x");
     co_await pair.b->until_lost();
-    get_running_loop().set_exception_handler(nullptr);
-    demand(reported == std::vector<std::string>{"exception in datagram_received"}, "it is reported");
+    demand(reports.seen.size() == 1 && reports.seen[0].message == "exception in datagram_received", "it is reported");
     demand(pair.b->reason != nullptr, "and is the reason of the end");
     pair.ends.a->abort();
     co_await pair.a->until_lost();

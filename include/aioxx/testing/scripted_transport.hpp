@@ -15,7 +15,6 @@
 #include <memory>
 #include <source_location>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -31,6 +30,7 @@
 #include <aioxx/io/extra_info.hpp>
 #include <aioxx/io/flow_control.hpp>
 #include <aioxx/io/protocol.hpp>
+#include <aioxx/io/served_protocol.hpp>
 #include <aioxx/io/transport.hpp>
 #include <aioxx/testing/failure_of.hpp>
 #include <aioxx/testing/trace.hpp>
@@ -136,7 +136,7 @@ public:
     [[nodiscard]] bool is_closing() const noexcept override { return !is_open(); }
     void close() override;
     void set_protocol(std::shared_ptr<base_protocol> served) override;
-    [[nodiscard]] std::shared_ptr<base_protocol> get_protocol() const override { return protocol_; }
+    [[nodiscard]] std::shared_ptr<base_protocol> get_protocol() const override { return served_.held; }
     [[nodiscard]] std::string describe() const override { return "scripted transport"; }
 
     // ---- read_transport ----
@@ -208,11 +208,7 @@ private:
     void sent(std::size_t count);
     void report(flow_control::transition change);
 
-    std::shared_ptr<base_protocol> protocol_;
-    base_stream_protocol* stream_protocol_ = nullptr;  // protocol_ as what it is: exactly one of the next two
-    protocol* plain_ = nullptr;
-    buffered_protocol* buffered_ = nullptr;
-
+    aioxx::detail::served_protocol served_;
     std::deque<step> steps_;          // done by the protocol, and not expected yet
     std::size_t steps_met_ = 0;       // expectations that were met
     std::string last_ = "nothing";    // that the peer did
@@ -238,7 +234,7 @@ private:
 inline void scripted_transport::connect() {
     if (std::exchange(made_, true)) throw invalid_state_error("connect: the connection was made before");
     last_ = "connect()";
-    guarded("connection_made", [this] { stream_protocol_->connection_made(*this); });
+    guarded("connection_made", [this] { served_.stream->connection_made(*this); });
     settle();
 }
 
@@ -385,7 +381,7 @@ inline void scripted_transport::settle() {
 // Returns: what the callback has thrown, or null.
 template <class Callback>
 std::exception_ptr scripted_transport::guarded(const char* name, Callback&& callback) {
-    const auto served = protocol_;  // it may set another one
+    const auto served = served_.held;  // it may set another one
     std::exception_ptr thrown = failure_of(callback);
     if (thrown) note(call::exception, name + (": " + aioxx::describe(thrown)));
     return thrown;
@@ -394,20 +390,20 @@ std::exception_ptr scripted_transport::guarded(const char* name, Callback&& call
 inline void scripted_transport::deliver(bytearray data) {
     std::exception_ptr thrown;
     while (!data.empty() && is_reading() && !thrown) {
-        if (plain_ != nullptr) {
+        if (served_.plain != nullptr) {
             const bytearray portion = std::exchange(data, {});
-            thrown = guarded("data_received", [&] { plain_->data_received(portion); });
+            thrown = guarded("data_received", [&] { served_.plain->data_received(portion); });
             continue;
         }
         std::size_t count = 0;
         thrown = guarded("get_buffer", [&] {
-            const mutable_bytes_view lent = lend_buffer(*buffered_, data.size());
+            const mutable_bytes_view lent = lend_buffer(*served_.buffered, data.size());
             count = std::min(lent.size(), data.size());
             std::memcpy(lent.data(), data.data(), count);
         });
         if (thrown || !is_reading()) continue;
         data.consume(count);
-        thrown = guarded("buffer_updated", [&] { buffered_->buffer_updated(count); });
+        thrown = guarded("buffer_updated", [&] { served_.buffered->buffer_updated(count); });
     }
     if (thrown) return lose(std::move(thrown));
     if (!data.empty()) incoming_.push_front(std::move(data));
@@ -417,42 +413,32 @@ inline void scripted_transport::deliver_eof() {
     eof_seen_ = true;
     bool keep_open = false;
     std::exception_ptr thrown =
-        guarded("eof_received", [&] { keep_open = stream_protocol_->eof_received(); });
+        guarded("eof_received", [&] { keep_open = served_.stream->eof_received(); });
     if (thrown) return lose(std::move(thrown));
     if (!keep_open) close();
 }
 
 inline void scripted_transport::deliver_loss() {
-    guarded("connection_lost", [this] { protocol_->connection_lost(reason_); });
+    guarded("connection_lost", [this] { served_.held->connection_lost(reason_); });
     state_ = state::dead;
-    protocol_.reset();
-    stream_protocol_ = nullptr;
-    plain_ = nullptr;
-    buffered_ = nullptr;
+    served_ = {};
 }
 
 inline void scripted_transport::report(flow_control::transition change) {
     if (change == flow_control::transition::none || has_ended()) return;
     if (change == flow_control::transition::pause) {
-        guarded("pause_writing", [this] { protocol_->pause_writing(); });
+        guarded("pause_writing", [this] { served_.held->pause_writing(); });
     } else {
-        guarded("resume_writing", [this] { protocol_->resume_writing(); });
+        guarded("resume_writing", [this] { served_.held->resume_writing(); });
     }
 }
 
 // ---- what the protocol calls ----
 
 inline void scripted_transport::set_protocol(std::shared_ptr<base_protocol> served) {
-    auto* as_stream = dynamic_cast<base_stream_protocol*>(served.get());
-    if (as_stream == nullptr) {
-        throw std::invalid_argument(
-            "set_protocol: a byte transport needs a protocol or a buffered_protocol, got another kind or none");
-    }
+    aioxx::detail::served_protocol next(std::move(served));
     if (state_ == state::dead) return;
-    protocol_ = std::move(served);
-    stream_protocol_ = as_stream;
-    plain_ = dynamic_cast<protocol*>(as_stream);
-    buffered_ = dynamic_cast<buffered_protocol*>(as_stream);
+    served_ = std::move(next);
     eof_seen_ = false;  // the new one is told of the end as well
 }
 

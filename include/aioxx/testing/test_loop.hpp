@@ -86,6 +86,7 @@ public:
     /// Errors: stalled when nothing can run any more while it is not done, or when too many turns were made;
     /// lost_tasks; lost_resources; unhandled_reports. Each names what it is about. After the first three the loop is
     /// closed, and with it every coroutine is gone before the variables that it may refer to.
+    /// Cancellation: nothing interrupts it; it throws cancelled_error when the coroutine ends as cancelled.
     template <class T>
     T run(coro<T> main) {
         aioxx::detail::require_not_running(loop_, "run");

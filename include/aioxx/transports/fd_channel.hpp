@@ -5,10 +5,12 @@
 // The descriptor is non-blocking, owned by the channel and closed with it. POSIX, with two refinements on
 // Linux: TCP_INQ tells with each receive whether more is there, and accept4-style flags are set by net/.
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -95,24 +97,91 @@ public:
     kept_endpoint() = default;
     explicit kept_endpoint(const std::optional<endpoint>& whole) {
         if (!whole) return;
-        known_ = true;
-        size_ = static_cast<std::uint16_t>(whole->size());
-        if (size_ > short_.size()) long_ = std::make_unique<std::byte[]>(size_);
-        std::memcpy(long_ ? long_.get() : short_.data(), whole->data(), size_);
+        if (whole->family() == AF_INET) {
+            sockaddr_in address{};
+            std::memcpy(&address, whole->data(), std::min<std::size_t>(whole->size(), sizeof address));
+            put(kind::ipv4, &address.sin_addr, sizeof address.sin_addr, address.sin_port);
+            return;
+        }
+        if (whole->family() == AF_INET6) {
+            sockaddr_in6 address{};
+            std::memcpy(&address, whole->data(), std::min<std::size_t>(whole->size(), sizeof address));
+            if (address.sin6_flowinfo == 0 && address.sin6_scope_id == 0) {
+                put(kind::ipv6, &address.sin6_addr, sizeof address.sin6_addr, address.sin6_port);
+                return;
+            }
+        }
+        const auto size = static_cast<std::uint16_t>(whole->size());
+        if (size <= sizeof bytes_) {
+            put(kind::other, whole->data(), size, size);
+        } else {
+            auto* const memory = new std::byte[size];
+            std::memcpy(memory, whole->data(), size);
+            put(kind::block, &memory, sizeof memory, size);
+        }
+    }
+    kept_endpoint(kept_endpoint&& other) noexcept { swap(other); }
+    kept_endpoint& operator=(kept_endpoint&& other) noexcept {
+        swap(other);
+        return *this;
+    }
+    ~kept_endpoint() {
+        if (kind_ == kind::block) delete[] block();
     }
 
     [[nodiscard]] std::optional<endpoint> get() const noexcept {
-        if (!known_) return std::nullopt;
-        sockaddr_storage whole{};
-        std::memcpy(&whole, long_ ? long_.get() : short_.data(), size_);
-        return endpoint(reinterpret_cast<const sockaddr*>(&whole), size_);
+        switch (kind_) {
+            case kind::none:
+                return std::nullopt;
+            case kind::ipv4: {
+                sockaddr_in address{};
+                address.sin_family = AF_INET;
+                address.sin_port = number_;
+                std::memcpy(&address.sin_addr, bytes_, sizeof address.sin_addr);
+                return made_of(&address, sizeof address);
+            }
+            case kind::ipv6: {
+                sockaddr_in6 address{};
+                address.sin6_family = AF_INET6;
+                address.sin6_port = number_;
+                std::memcpy(&address.sin6_addr, bytes_, sizeof address.sin6_addr);
+                return made_of(&address, sizeof address);
+            }
+            case kind::other:
+                return made_of(bytes_, number_);
+            case kind::block:
+                return made_of(block(), number_);
+        }
+        return std::nullopt;
     }
 
 private:
-    std::unique_ptr<std::byte[]> long_;  // the path of a Unix socket
-    std::array<std::byte, sizeof(sockaddr_in6)> short_{};
-    std::uint16_t size_ = 0;
-    bool known_ = false;
+    enum class kind : std::uint8_t { none, ipv4, ipv6, other, block };
+
+    static endpoint made_of(const void* address, std::size_t size) noexcept {
+        sockaddr_storage whole{};
+        std::memcpy(&whole, address, size);
+        return {reinterpret_cast<const sockaddr*>(&whole), static_cast<socklen_t>(size)};
+    }
+    void put(kind what, const void* bytes, std::size_t size, std::uint16_t number) noexcept {
+        kind_ = what;
+        number_ = number;
+        std::memcpy(bytes_, bytes, size);
+    }
+    [[nodiscard]] std::byte* block() const noexcept {
+        std::byte* at = nullptr;
+        std::memcpy(&at, bytes_, sizeof at);
+        return at;
+    }
+    void swap(kept_endpoint& other) noexcept {
+        std::swap(bytes_, other.bytes_);
+        std::swap(number_, other.number_);
+        std::swap(kind_, other.kind_);
+    }
+
+    std::byte bytes_[16] = {};  // an IP address; a short address of another kind; a pointer to the path of a Unix socket
+    std::uint16_t number_ = 0;  // the port in network byte order, or the size of an address that is no IP address
+    kind kind_ = kind::none;
 };
 
 }  // namespace detail
@@ -120,6 +189,7 @@ private:
 /// What sockets and pipes share: the descriptor and its watch.
 class fd_channel : public stream_channel, pinned {
 public:
+    ~fd_channel() override { watcher_.reset(); }  // before the descriptor is closed
     void attach(fd_handler& handler) override {
         watcher_.reset();  // a descriptor has one watcher at a time
         watcher_ = loop_.system().watch(fd_.get(), handler);
@@ -139,8 +209,8 @@ protected:
 
 private:
     event_loop& loop_;
-    unique_fd fd_;
     fd_watcher_ptr watcher_;
+    unique_fd fd_;  // last: what a channel adds begins behind it
 };
 
 /// A connected stream socket: TCP, Unix, one end of a socket pair.
@@ -252,9 +322,9 @@ private:
     transfer receive_with_rest(std::span<std::byte>) noexcept { return detail::failed_transfer(ENOTSUP); }
 #endif
 
+    bool announces_rest_ = false;
     detail::kept_endpoint peer_;
     detail::kept_endpoint local_;
-    bool announces_rest_ = false;
 };
 
 namespace detail {

@@ -36,11 +36,13 @@
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/buffer/gather_list.hpp>
+#include <aioxx/buffer/receive_block.hpp>
 #include <aioxx/core/event_loop.hpp>
 #include <aioxx/io/buffered_protocol.hpp>
 #include <aioxx/io/extra_info.hpp>
 #include <aioxx/io/flow_control.hpp>
 #include <aioxx/io/protocol.hpp>
+#include <aioxx/io/served_protocol.hpp>
 #include <aioxx/io/transport.hpp>
 #include <aioxx/transports/stream_channel.hpp>
 
@@ -67,6 +69,7 @@ class stream_transport final : public transport,
                                public std::enable_shared_from_this<stream_transport>,
                                private fd_handler,
                                private flush_node,
+                               private ready_node,
                                private loop_resource,
                                public list_node<owned_tag> {
 public:
@@ -156,14 +159,14 @@ public:
     [[nodiscard]] bool can_write_eof() const noexcept override { return channel_->can_half_close(); }
     void abort() override { lose(nullptr); }
     void set_write_buffer_limits(write_limits_request limits) override {
-        report_flow(flow_.set_limits(write_buffer_limits::from(limits), get_write_buffer_size()));
+        report_flow(occasional().flow.set_limits(write_buffer_limits::from(limits), get_write_buffer_size()));
     }
-    [[nodiscard]] write_buffer_limits get_write_buffer_limits() const noexcept override { return flow_.limits(); }
+    [[nodiscard]] write_buffer_limits get_write_buffer_limits() const noexcept override { return flow_limits(); }
     [[nodiscard]] std::size_t get_write_buffer_size() const noexcept override {
         if (has_ended()) return 0;
         return queue_.size() + channel_->pending() + (occasional_ ? occasional_->held_back.size() : 0);
     }
-    [[nodiscard]] std::uint64_t dropped_writes() const noexcept override { return dropped_; }
+    [[nodiscard]] std::uint64_t dropped_writes() const noexcept override { return occasional_ ? occasional_->dropped : 0; }
 
 private:
     enum class state : std::uint8_t { open, closing, lost, dead };
@@ -183,14 +186,38 @@ private:
         std::vector<function<void()>> sent;         // all that was written
         bytearray held_back;                        // written while a layer waits for the queue to run empty
         std::unique_ptr<outgoing_file> file;
+
+        flow_control flow;  // with other marks than usual, or more queued than those allow
+
+        // Of a connection that was paused or wrote in vain.
+        std::uint64_t dropped = 0;
+        std::uint64_t pauses = 0;
+        duration paused{};
+        time_point paused_since{};
+
+        [[nodiscard]] bool is_idle() const noexcept {
+            return !opened && sent.empty() && held_back.empty() && !file && dropped == 0 && pauses == 0 &&
+                   !flow.is_paused() && flow.limits() == write_buffer_limits{};
+        }
+    };
+    // What every connection counts; transport_statistics has more.
+    struct counts {
+        std::uint64_t bytes_received = 0;
+        std::uint64_t receives = 0;
+        std::uint64_t bytes_sent = 0;
+        std::uint64_t sends = 0;
+        std::uint64_t writes = 0;
+        std::size_t most_queued = 0;
     };
     occasions& occasional() {
         if (!occasional_) occasional_ = std::make_unique<occasions>();
         return *occasional_;
     }
     void forget_occasional() noexcept {
-        if (!occasional_ || occasional_->opened || !occasional_->sent.empty() || occasional_->file) return;
-        if (occasional_->held_back.empty()) occasional_.reset();
+        if (occasional_ && occasional_->is_idle()) occasional_.reset();
+    }
+    [[nodiscard]] write_buffer_limits flow_limits() const noexcept {
+        return occasional_ ? occasional_->flow.limits() : write_buffer_limits{};
     }
     [[nodiscard]] outgoing_file* file() const noexcept { return occasional_ ? occasional_->file.get() : nullptr; }
     std::unique_ptr<outgoing_file> take_file() noexcept {
@@ -210,17 +237,11 @@ private:
 
     // What it does without an event: it reads on, after resume_reading or where the last turn left off; or it delivers
     // connection_lost. It also ends the transport when the loop is closed before that.
-    class continuation final : public ready_node {
-    public:
-        explicit continuation(stream_transport& owner) : owner_(owner) {}
-        void run() override { owner_.has_ended() ? owner_.deliver_loss() : owner_.read_now(); }
-        void discard() noexcept override {
-            if (owner_.has_ended()) owner_.die();
-        }
-
-    private:
-        stream_transport& owner_;
-    };
+    [[nodiscard]] ready_node& continuation() noexcept { return *this; }
+    void run() override { has_ended() ? deliver_loss() : read_now(); }
+    void discard() noexcept override {
+        if (has_ended()) die();
+    }
 
     [[nodiscard]] bool wants_data() const noexcept {
         return state_ == state::open && !paused_ && !eof_seen_ && !opening_ && !layering_;
@@ -239,7 +260,7 @@ private:
     // ---- reading ----
     void on_readable() override;
     void read_on() {
-        if (!continuation_.is_linked()) loop_.schedule(continuation_);
+        if (!continuation().is_linked()) loop_.schedule(continuation());
     }
     void read_now();
     std::size_t receive_once();
@@ -268,7 +289,7 @@ private:
         if (!is_open()) return;
         const std::size_t size = get_write_buffer_size();
         counts_.most_queued = std::max(counts_.most_queued, size);
-        report_flow(flow_.grew(size));
+        if (occasional_ || size > write_buffer_limits::default_high) report_flow(occasional().flow.grew(size));
     }
 
     [[nodiscard]] transport_statistics statistics() const;
@@ -282,23 +303,17 @@ private:
 
     event_loop& loop_;
     std::unique_ptr<stream_channel> channel_;
-    std::shared_ptr<base_protocol> protocol_;
-    base_stream_protocol* stream_protocol_ = nullptr;  // protocol_ as what it is: exactly one of the next two
-    protocol* plain_ = nullptr;
-    buffered_protocol* buffered_ = nullptr;
+    std::shared_ptr<base_stream_protocol> protocol_;
     std::shared_ptr<stream_transport> self_;  // while started and not dead
 
     gather_list queue_;
-    flow_control flow_;
     std::unique_ptr<occasions> occasional_;
     std::exception_ptr loss_reason_;
-    std::uint64_t dropped_ = 0;
-    transport_statistics counts_;
-    time_point paused_since_{};
+    counts counts_;
     std::shared_ptr<transport_owner> owner_;
-    continuation continuation_{*this};
 
     state state_ = state::open;
+    bool is_buffered_ = false;      // the protocol lends its memory
     bool opening_ = false;          // the channel is not open yet
     bool layering_ = false;         // a layer is put in when all is sent
     bool made_ = false;             // connection_made was called
@@ -315,16 +330,10 @@ private:
 // ---- life cycle ----
 
 inline void stream_transport::set_protocol(std::shared_ptr<base_protocol> served) {
-    auto* as_stream = dynamic_cast<base_stream_protocol*>(served.get());
-    if (as_stream == nullptr) {
-        throw std::invalid_argument(
-            "set_protocol: a byte transport needs a protocol or a buffered_protocol, got another kind or none");
-    }
+    const detail::served_protocol next(std::move(served));
     if (state_ == state::dead) return;
-    protocol_ = std::move(served);
-    stream_protocol_ = as_stream;
-    plain_ = dynamic_cast<protocol*>(as_stream);
-    buffered_ = dynamic_cast<buffered_protocol*>(as_stream);
+    protocol_ = std::shared_ptr<base_stream_protocol>(next.held, next.stream);
+    is_buffered_ = next.buffered != nullptr;
     if (std::exchange(eof_seen_, false) && wants_data()) read_on();  // the new one is told of the end as well
 }
 
@@ -353,7 +362,7 @@ inline void stream_transport::insert_layer(
         }
         channel_->attach(*this);
         queue_.append(std::exchange(occasional().held_back, {}));
-        continuation_.unlink();
+        continuation().unlink();
         read_armed_ = false;
         verify_ = false;
         start_opening();
@@ -386,7 +395,7 @@ inline void stream_transport::tell_sent() {
 inline void stream_transport::begin() {
     const auto served = protocol_;  // it may set another one
     made_ = true;
-    loop_.guarded([this] { stream_protocol_->connection_made(*this); }, "exception in connection_made");
+    loop_.guarded([this] { protocol_->connection_made(*this); }, "exception in connection_made");
     if (std::exchange(pause_owed_, false)) report_flow(flow_control::transition::pause);
 }
 
@@ -413,14 +422,14 @@ inline void stream_transport::lose(std::exception_ptr exception) noexcept {
     state_ = state::lost;
     loss_reason_ = std::move(exception);
     queue_.clear();
-    continuation_.unlink();
+    continuation().unlink();
     if (file() != nullptr) {
         std::exception_ptr reason = loss_reason_;
         if (!reason) reason = std::make_exception_ptr(closed_error("sendfile: the connection was closed"));
         loop_.guarded([&] { end_file(std::move(reason)); }, "exception in a callback of sendfile");
     }
     tell_sent();
-    if (self_) loop_.schedule(continuation_);
+    if (self_) loop_.schedule(continuation());
 }
 
 inline void stream_transport::deliver_loss() {
@@ -438,7 +447,7 @@ inline void stream_transport::deliver_loss() {
 
 inline void stream_transport::die() noexcept {
     state_ = state::dead;
-    continuation_.unlink();
+    continuation().unlink();
     static_cast<flush_node*>(this)->unlink();
     static_cast<loop_resource*>(this)->unlink();
     channel_->close();
@@ -446,9 +455,6 @@ inline void stream_transport::die() noexcept {
         loop_.guarded([&] { told->connection_ended(*this); }, "exception in the owner of a connection");
     }
     protocol_.reset();
-    stream_protocol_ = nullptr;
-    plain_ = nullptr;
-    buffered_ = nullptr;
     const auto last = std::move(self_);  // may be the last reference
 }
 
@@ -483,7 +489,7 @@ inline void stream_transport::read_now() {
         if (count == 0) return;
         bytes += count;
         if (receives == receives_per_turn || bytes >= bytes_per_turn) {
-            if (!continuation_.is_linked()) loop_.defer(continuation_);
+            if (!continuation().is_linked()) loop_.defer(continuation());
             return;
         }
     }
@@ -493,11 +499,17 @@ inline void stream_transport::read_now() {
 inline std::size_t stream_transport::receive_once() {
     const auto served = protocol_;
     std::span<std::byte> into;
-    if (buffered_ == nullptr) {
-        into = loop_.receive_buffer();
+    std::optional<receive_block> block;
+    if (!is_buffered_) {
+        try {
+            into = block.emplace().room();
+        } catch (...) {
+            fail(std::current_exception(), "receive");
+            return 0;
+        }
     } else {
         try {
-            const mutable_bytes_view lent = buffered_->get_buffer(0);
+            const mutable_bytes_view lent = static_cast<buffered_protocol&>(*served).get_buffer(0);
             if (lent.empty()) throw invalid_state_error("get_buffer returned an empty buffer");
             into = {lent.data(), lent.size()};
         } catch (...) {
@@ -531,14 +543,14 @@ inline std::size_t stream_transport::receive_once() {
 inline bool stream_transport::deliver(bytes_view data) {
     const auto served = protocol_;
     try {
-        if (buffered_ != nullptr) {
-            buffered_->buffer_updated(data.size());
+        if (is_buffered_) {
+            static_cast<buffered_protocol&>(*served).buffer_updated(data.size());
         } else {
-            plain_->data_received(data);
+            static_cast<protocol&>(*served).data_received(data);
         }
         return true;
     } catch (...) {
-        fail(std::current_exception(), buffered_ != nullptr ? "buffer_updated" : "data_received");
+        fail(std::current_exception(), is_buffered_ ? "buffer_updated" : "data_received");
         return false;
     }
 }
@@ -548,7 +560,7 @@ inline void stream_transport::end_of_stream() {
     bool keep_open = false;
     const auto served = protocol_;
     try {
-        keep_open = stream_protocol_->eof_received();
+        keep_open = protocol_->eof_received();
     } catch (...) {
         return fail(std::current_exception(), "eof_received");
     }
@@ -571,7 +583,7 @@ inline void stream_transport::resume_reading() {
 inline bool stream_transport::accepts_writes() {
     if (!channel_->can_send()) throw invalid_state_error("write: " + describe() + " cannot be written to");
     if (!is_open()) {
-        ++dropped_;
+        ++occasional().dropped;
         return false;
     }
     if (eof_requested_) throw invalid_state_error("write: write_eof was called before");
@@ -620,7 +632,7 @@ inline void stream_transport::hold_back(std::span<const bytes_view> pieces) {
 
 inline void stream_transport::after_write() {
     if (!write_armed_) {
-        if (queue_.size() > flow_.limits().high && made_) send_queue();
+        if (queue_.size() > flow_limits().high && made_) send_queue();
         if (!queue_.empty() && !write_armed_ && is_open()) loop_.request_flush(*this);
     }
     report_growth();
@@ -680,7 +692,7 @@ inline void stream_transport::send_queue() {
     }
     if (queue_.empty() && !write_armed_ && channel_->pending() != 0) try_send({});
     if (has_ended()) return;
-    report_flow(flow_.shrank(get_write_buffer_size()));
+    if (occasional_) report_flow(occasional_->flow.shrank(get_write_buffer_size()));
     if (has_ended() || !is_drained()) return;
     tell_sent();
     if (has_ended() || !all_sent()) return;
@@ -749,9 +761,18 @@ inline void stream_transport::write_eof() {
 }
 
 inline transport_statistics stream_transport::statistics() const {
-    transport_statistics now = counts_;
+    transport_statistics now;
+    now.bytes_received = counts_.bytes_received;
+    now.receives = counts_.receives;
+    now.bytes_sent = counts_.bytes_sent;
+    now.sends = counts_.sends;
+    now.writes = counts_.writes;
     now.queued = get_write_buffer_size();
-    if (flow_.is_paused() && made_ && !has_ended()) now.paused += loop_.time() - paused_since_;
+    now.most_queued = counts_.most_queued;
+    if (!occasional_ || occasional_->pauses == 0) return now;
+    now.pauses = occasional_->pauses;
+    now.paused = occasional_->paused;
+    if (occasional_->flow.is_paused() && !has_ended()) now.paused += loop_.time() - occasional_->paused_since;
     return now;
 }
 
@@ -764,11 +785,11 @@ inline void stream_transport::report_flow(flow_control::transition change) {
     }
     const auto served = protocol_;
     if (change == flow_control::transition::pause) {
-        ++counts_.pauses;
-        paused_since_ = loop_.time();
+        ++occasional().pauses;
+        occasional().paused_since = loop_.time();
         loop_.guarded([&] { served->pause_writing(); }, "exception in pause_writing");
     } else {
-        counts_.paused += loop_.time() - paused_since_;
+        occasional().paused += loop_.time() - occasional().paused_since;
         loop_.guarded([&] { served->resume_writing(); }, "exception in resume_writing");
     }
 }

@@ -28,6 +28,7 @@
 #include <aioxx/tasks/as_result.hpp>
 #include <aioxx/tasks/wait_for.hpp>
 #include <aioxx/tls/context.hpp>
+#include <aioxx/websocket/authority.hpp>
 #include <aioxx/websocket/basic_auth.hpp>
 #include <aioxx/websocket/connection.hpp>
 #include <aioxx/websocket/error.hpp>
@@ -97,10 +98,7 @@ private:
     [[nodiscard]] client_handshake make_handshake() const {
         const uri& to = chain_.present();
         http_headers headers = options_.extra_headers;
-        if (chain_.left_origin()) {
-            for (const char* name : {"Authorization", "Cookie", "Host", "Proxy-Authorization"})
-                headers.erase(name);
-        }
+        chain_.withhold(headers);
         if (to.user_info && !headers.contains("Authorization")) {
             headers.add("Authorization", build_authorization_basic(*to.user_info));
         }
@@ -151,8 +149,7 @@ private:
 
     // Whom the certificate has to name. The zone of an IPv6 address has a meaning on this machine only.
     [[nodiscard]] std::string server_name() const {
-        const std::string& host = chain_.present().host;
-        return options_.server_hostname ? *options_.server_hostname : host.substr(0, host.find('%'));
+        return options_.server_hostname ? *options_.server_hostname : without_zone(chain_.present().host);
     }
 
     redirect_chain chain_;

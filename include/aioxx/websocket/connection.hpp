@@ -279,10 +279,13 @@ public:
     [[nodiscard]] coro<> send(const Content& content, std::optional<bool> compress = std::nullopt) const {
         return send_whole(*this, detail::opcode_for<const Content&>, bytes_view(content), compress);
     }
-    /// Sends a message on, in its kind. As above.
+    /// Sends a message on, in its kind.
+    ///
+    /// Errors, Lifetime, Cancellation: as above.
     [[nodiscard]] coro<> send(const message& content, std::optional<bool> compress = std::nullopt) const {
         return send_whole(*this, content.is_text ? opcode::text : opcode::binary, content.data, compress);
     }
+    /// The same. Errors, Lifetime, Cancellation: as above.
     [[nodiscard]] coro<> send(const message_view& content, std::optional<bool> compress = std::nullopt) const {
         return send_whole(*this, content.is_text ? opcode::text : opcode::binary, content.data, compress);
     }

@@ -260,7 +260,7 @@ public:
             "exception in the close of a WebSocket");
     }
 
-    /// Whether both sides said that it was over, with 1000 or 1001.
+    /// Whether both sides said that it was over, in order.
     [[nodiscard]] bool ended_well() const noexcept {
         return is_closed_ok(endpoint_.close_received(), endpoint_.close_sent());
     }

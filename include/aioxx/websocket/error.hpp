@@ -62,7 +62,7 @@ private:
     bool peer_closed_first_;
 };
 
-/// The orderly end: 1000 or 1001 in both directions. Iterating over messages ends instead of throwing this.
+/// The orderly end: 1000, 1001 or no code in both directions. Iterating over messages ends instead of throwing this.
 class connection_closed_ok : public connection_closed {
 public:
     connection_closed_ok(std::optional<close_status> received, std::optional<close_status> sent,

@@ -5,10 +5,8 @@
 // connection is lost (WHATWG HTML, section "Server-sent events"; browser: EventSource). What the bytes mean
 // is decided in proto/event_stream.hpp and proto/http_body.hpp.
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <exception>
 #include <functional>
 #include <optional>
@@ -30,6 +28,7 @@
 #include <aioxx/tasks/wait_for.hpp>
 #include <aioxx/tls/context.hpp>
 #include <aioxx/tls/error.hpp>
+#include <aioxx/websocket/authority.hpp>
 #include <aioxx/websocket/basic_auth.hpp>
 #include <aioxx/websocket/options.hpp>
 #include <aioxx/websocket/proto/event_stream.hpp>
@@ -101,21 +100,12 @@ struct event_source_options {
 namespace detail {
 
 inline uri parse_http_uri(std::string_view text) {
-    require_text<invalid_http_uri>(text);
-    std::string_view rest = text.substr(0, text.find('#'));  // a fragment is the client's own business
-    const std::string scheme = take_scheme(rest);
-    if (scheme != "http" && scheme != "https") {
-        throw invalid_http_uri(text, "expected it to begin with http:// or https://");
-    }
-    const std::size_t end = std::min(rest.find_first_of("/?"), rest.size());
-    authority_parser<invalid_http_uri> authority(text);
-    authority.parse(rest.substr(0, end));
+    authority_parser<invalid_http_uri> authority(text, "http", "https");
+    const std::string_view rest = authority.rest();
     uri parsed;
-    parsed.secure = scheme == "https";
-    parsed.host = std::move(authority.host);
-    parsed.port = authority.port.value_or(static_cast<std::uint16_t>(parsed.secure ? 443 : 80));
-    parsed.target = encode_target<invalid_http_uri>(text, rest.substr(end));
-    parsed.user_info = std::move(authority.user_info);
+    authority.parse_into(parsed);
+    // A fragment is the client's own business.
+    parsed.target = encode_target<invalid_http_uri>(text, rest.substr(0, rest.find('#')));
     return parsed;
 }
 
@@ -180,11 +170,8 @@ inline http_request make_event_request(const redirect_chain& chain, const event_
     const bool can_resume = !last_event_id.empty() && is_field_value(last_event_id);
     if (can_resume) request.headers.add("Last-Event-ID", last_event_id);
     http_headers extra = options.extra_headers;
-    if (chain.left_origin()) {
-        for (const char* name : {"Authorization", "Cookie", "Host", "Proxy-Authorization"}) extra.erase(name);
-    }
-    for (const http_header& line : extra) request.headers.erase(line.name);
-    for (const http_header& line : extra) request.headers.add(line.name, line.value);
+    chain.withhold(extra);
+    request.headers.override_with(extra);
     return request;
 }
 
@@ -198,8 +185,7 @@ inline coro<stream> connect_to(uri to, const event_source_options& options) {
     }
     if (to.secure) {
         tls::connection_options how;
-        how.server_hostname =
-            options.server_hostname ? *options.server_hostname : to.host.substr(0, to.host.find('%'));
+        how.server_hostname = options.server_hostname ? *options.server_hostname : without_zone(to.host);
         tls::context context = options.ssl ? *options.ssl : tls::context::for_client();
         co_await start_tls(opened->writer, std::move(context), std::move(how));
     }

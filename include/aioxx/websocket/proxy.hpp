@@ -13,9 +13,11 @@
 #include <string_view>
 #include <utility>
 
+#include <aioxx/buffer/ascii.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/io/endpoint.hpp>
 #include <aioxx/streams/open_connection.hpp>
+#include <aioxx/websocket/authority.hpp>
 #include <aioxx/websocket/basic_auth.hpp>
 #include <aioxx/websocket/error.hpp>
 #include <aioxx/websocket/proto/http_head.hpp>
@@ -44,22 +46,10 @@ struct proxy_address {
 ///
 /// Errors: invalid_proxy naming what is wrong with it and what was expected.
 [[nodiscard]] inline proxy_address parse_proxy(std::string_view text) {
-    detail::require_text<invalid_proxy>(text);
-    std::string_view rest = text;
-    const std::string scheme = detail::take_scheme(rest);
-    if (scheme != "http" && scheme != "https")
-        throw invalid_proxy(text, "expected it to begin with http:// or https://");
-    const std::size_t end = std::min(rest.find_first_of("/?#"), rest.size());
-    if (rest.size() - end > 1 || (end != rest.size() && rest[end] != '/')) {
-        throw invalid_proxy(text, "expected nothing after the port");
-    }
-    detail::authority_parser<invalid_proxy> authority(text);
-    authority.parse(rest.substr(0, end));
+    detail::authority_parser<invalid_proxy> authority(text, "http", "https");
+    if (!authority.rest().empty() && authority.rest() != "/") authority.fail("expected nothing after the port");
     proxy_address parsed;
-    parsed.secure = scheme == "https";
-    parsed.host = std::move(authority.host);
-    parsed.port = authority.port.value_or(static_cast<std::uint16_t>(parsed.secure ? 443 : 80));
-    parsed.user_info = std::move(authority.user_info);
+    authority.parse_into(parsed);
     return parsed;
 }
 
@@ -70,8 +60,7 @@ namespace detail {
 [[nodiscard]] inline std::string proxy_variable(std::string name) {
     const char* value = std::getenv(name.c_str());
     if (value == nullptr) {
-        for (char& c : name)
-            c = c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
+        std::transform(name.begin(), name.end(), name.begin(), aioxx::detail::to_upper);
         // A web server hands the header "Proxy" of its client to a CGI program as HTTP_PROXY.
         if (name == "HTTP_PROXY" && std::getenv("REQUEST_METHOD") != nullptr) return {};
         value = std::getenv(name.c_str());

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <aioxx/websocket/authority.hpp>
 #include <aioxx/websocket/error.hpp>
 #include <aioxx/websocket/proto/http_head.hpp>
 #include <aioxx/websocket/uri.hpp>
@@ -114,8 +115,14 @@ public:
     [[nodiscard]] const uri& present() const noexcept { return present_; }
 
     /// Tells whether a redirect has led away from the first origin: what was meant for that one alone, such
-    /// as cookies, must not be sent any more.
+    /// as cookies, must not be sent any more; see withhold().
     [[nodiscard]] bool left_origin() const noexcept { return left_origin_; }
+
+    /// Takes away the headers that are meant for the first origin alone, once it was left.
+    void withhold(http_headers& headers) const {
+        if (!left_origin_) return;
+        for (const char* name : {"Authorization", "Cookie", "Host", "Proxy-Authorization"}) headers.erase(name);
+    }
 
     /// Goes where the answer says. Requires: is_redirect(answer).
     ///

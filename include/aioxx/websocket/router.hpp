@@ -24,6 +24,7 @@
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/websocket/connection.hpp>
 #include <aioxx/websocket/hook.hpp>
+#include <aioxx/websocket/percent_encoding.hpp>
 #include <aioxx/websocket/proto/http_head.hpp>
 #include <aioxx/websocket/proto/server_handshake.hpp>
 
@@ -61,29 +62,6 @@ namespace detail {
 // The path of a request target, without its query.
 [[nodiscard]] inline std::string_view path_of(std::string_view target) noexcept {
     return target.substr(0, target.find('?'));
-}
-
-// Returns: nothing when a percent sign is not followed by two hexadecimal digits.
-[[nodiscard]] inline std::optional<std::string> percent_decode(std::string_view text) {
-    const auto digit = [](char c) {
-        if (c >= '0' && c <= '9') return c - '0';
-        if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-        return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-    };
-    std::string decoded;
-    for (std::size_t i = 0; i != text.size(); ++i) {
-        if (text[i] != '%') {
-            decoded += text[i];
-            continue;
-        }
-        if (text.size() - i < 3) return std::nullopt;
-        const int high = digit(text[i + 1]);
-        const int low = digit(text[i + 2]);
-        if (high < 0 || low < 0) return std::nullopt;
-        decoded += static_cast<char>(high * 16 + low);
-        i += 2;
-    }
-    return decoded;
 }
 
 // A path with places for parameters.

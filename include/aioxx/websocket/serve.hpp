@@ -36,6 +36,7 @@
 #include <aioxx/streams/start_server.hpp>
 #include <aioxx/streams/stream_protocol.hpp>
 #include <aioxx/sync/event.hpp>
+#include <aioxx/tasks/close_when_cancelled.hpp>
 #include <aioxx/tasks/wait_for.hpp>
 #include <aioxx/websocket/answer_plainly.hpp>
 #include <aioxx/websocket/connection.hpp>
@@ -356,6 +357,12 @@ public:
         if (close_connections) at_->close_connections({code, std::move(reason)});
     }
 
+    /// Cuts every connection off and cancels the handlers (asyncio: Server.abort_clients).
+    void abort_clients() {
+        listening_.abort_clients();
+        at_->cancel_handlers();
+    }
+
     /// Returns when it is closed, every connection is over, and every handler has returned. A handler that calls it
     /// waits for itself. Cancellation: safe.
     [[nodiscard]] coro<> wait_closed() { return wait_closed(*this); }
@@ -373,7 +380,7 @@ public:
     /// Returns: how the connections ended. Cancellation: cuts them off at once, and throws on.
     template <class Rep, class Period>
     [[nodiscard]] coro<shutdown_report> shutdown(std::chrono::duration<Rep, Period> grace) {
-        return shutdown(*this, to_duration(grace));
+        return aioxx::detail::shut_down(*this, to_duration(grace));
     }
 
 private:
@@ -384,42 +391,7 @@ private:
 
     static coro<> serve_forever(server self) {
         self.listening_.start_serving();
-        std::exception_ptr cancellation;
-        try {
-            co_await self.wait_closed();
-        } catch (const cancelled_error&) {
-            cancellation = std::current_exception();
-        }
-        if (!cancellation) co_return;
-        self.close();
-        co_await self.wait_closed();
-        std::rethrow_exception(cancellation);
-    }
-
-    static coro<shutdown_report> shutdown(server self, duration grace) {
-        self.close();
-        const std::size_t before = self.connection_count();
-        shutdown_report report;
-        bool in_time = true;
-        try {
-            co_await wait_for(self.wait_closed(), grace);
-        } catch (const timeout_error&) {
-            in_time = false;
-            report.aborted = self.connection_count();
-        } catch (const cancelled_error&) {
-            self.cut_off();
-            throw;
-        }
-        report.finished = before - report.aborted;
-        if (in_time) co_return report;
-        self.cut_off();
-        co_await self.wait_closed();
-        co_return report;
-    }
-
-    void cut_off() {
-        listening_.abort_clients();
-        at_->cancel_handlers();
+        co_await aioxx::detail::close_when_cancelled(self);
     }
 
     aioxx::server listening_;

@@ -32,6 +32,7 @@
 #include <aioxx/streams/start_server.hpp>
 #include <aioxx/streams/tls.hpp>
 #include <aioxx/sync/event.hpp>
+#include <aioxx/tasks/close_when_cancelled.hpp>
 #include <aioxx/tasks/race.hpp>
 #include <aioxx/tasks/sleep.hpp>
 #include <aioxx/tasks/wait_for.hpp>
@@ -225,8 +226,7 @@ inline std::string stream_head(const serve_events_options& options, bool chunked
         {"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"}, {"Connection", "close"}};
     if (chunked) response.headers.add("Transfer-Encoding", "chunked");
     if (!options.server_header.empty()) response.headers.add("Server", options.server_header);
-    for (const http_header& line : options.extra_headers) response.headers.erase(line.name);
-    for (const http_header& line : options.extra_headers) response.headers.add(line.name, line.value);
+    response.headers.override_with(options.extra_headers);
     return serialize(response);
 }
 
@@ -328,21 +328,14 @@ public:
     /// Returns when it is closed and every connection is over. Cancellation: safe.
     [[nodiscard]] coro<> wait_closed() { return listening_.wait_closed(); }
 
+    /// Begins to accept; nothing happens when it does already. Errors: closed_error.
+    void start_serving() { listening_.start_serving(); }
+
     /// Serves until it is closed or the task is cancelled; a cancellation closes it.
+    ///
+    /// Errors: closed_error when it is closed already.
     /// Cancellation: closes the server, waits for its connections, and throws on.
-    [[nodiscard]] coro<> serve_forever() {
-        return [](event_server self) -> coro<> {
-            std::exception_ptr cancellation;
-            try {
-                co_await self.listening_.wait_closed();
-            } catch (const cancelled_error&) {
-                cancellation = std::current_exception();
-            }
-            self.close();
-            co_await self.listening_.wait_closed();
-            if (cancellation) std::rethrow_exception(cancellation);
-        }(*this);
-    }
+    [[nodiscard]] coro<> serve_forever() { return serve_forever(*this); }
 
     /// Closes it, gives the handlers the grace period to come to their ends, then aborts what is left.
     /// Cancellation: as server::shutdown.
@@ -353,6 +346,11 @@ public:
     }
 
 private:
+    static coro<> serve_forever(event_server self) {
+        self.start_serving();
+        co_await aioxx::detail::close_when_cancelled(self);
+    }
+
     aioxx::server listening_;
     std::shared_ptr<aioxx::event> closing_;
 };

@@ -9,8 +9,6 @@
 // One way, a connection sends blocks of messages that end with "?", and has two of them under way; a block counts when
 // its "?" is answered.
 
-#include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -20,13 +18,12 @@
 #include <string_view>
 #include <vector>
 
+#include "../load_parts.hpp"
 #include "../loopback.hpp"
 
 namespace {
 
 using bench::check;
-
-constexpr int patience_ms = 10'000;
 
 struct options {
     std::uint16_t port = 0;
@@ -60,11 +57,7 @@ options parse(int argc, char** argv) {
     return chosen;
 }
 
-double now(clockid_t clock) {
-    timespec time{};
-    check(clock_gettime(clock, &time), "clock_gettime");
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-}
+double now(clockid_t clock) { return static_cast<double>(bench::nanoseconds(clock)) * 1e-9; }
 
 [[noreturn]] void wrong(const char* what) {
     std::fprintf(stderr, "websocket_load: %s\n", what);
@@ -80,16 +73,6 @@ std::string head(unsigned opcode, std::size_t size, bool masked) {
     return made;
 }
 
-std::string pattern(std::size_t size) {
-    std::string made(size, '\0');
-    std::uint32_t state = 1;
-    for (char& byte : made) {
-        state = state * 1'664'525 + 1'013'904'223;
-        byte = static_cast<char>(state >> 24);
-    }
-    return made;
-}
-
 std::string masked_frame(std::string_view payload) {
     const char key[4] = {'\x37', '\xfa', '\x21', '\x3d'};
     std::string made = head(2, payload.size(), true) + std::string(key, 4);
@@ -99,8 +82,9 @@ std::string masked_frame(std::string_view payload) {
 
 class load {
 public:
-    explicit load(const options& chosen) : options_(chosen), connections_(chosen.connections) {
-        const std::string payload = pattern(options_.size);
+    explicit load(const options& chosen)
+        : options_(chosen), connections_(chosen.connections), server_(chosen.server, chosen.counter) {
+        const std::string payload = bench::noise(options_.size);
         const std::string question = "?";
         if (options_.one_way) {
             per_request_ = std::max<std::size_t>(16, (1U << 19) / options_.size);
@@ -111,12 +95,6 @@ public:
             request_ = masked_frame(payload);
             answer_ = head(2, payload.size(), false) + payload;
         }
-        if (options_.server != 0) {
-            errno = clock_getcpuclockid(options_.server, &server_clock_);
-            if (errno != 0) bench::fail("clock_getcpuclockid of the server");
-        }
-        if (options_.counter != nullptr) map_counter();
-        epoll_ = check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
         for (std::size_t index = 0; index < connections_.size(); ++index) open(index);
     }
 
@@ -148,14 +126,6 @@ private:
         std::uint64_t messages, allocations;
     };
 
-    void map_counter() {
-        const int file = check(::open(options_.counter, O_RDONLY | O_CLOEXEC), options_.counter);
-        void* memory = mmap(nullptr, sizeof *counter_, PROT_READ, MAP_SHARED, file, 0);
-        if (memory == MAP_FAILED) bench::fail("mmap");
-        counter_ = static_cast<const volatile std::uint64_t*>(memory);
-        close(file);
-    }
-
     void open(std::size_t index) {
         connection& peer = connections_[index];
         peer.fd = bench::connect_to(options_.port);
@@ -172,29 +142,15 @@ private:
         if (!response.starts_with("HTTP/1.1 101") || response.find("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") == std::string::npos) {
             wrong("the server refused the opening handshake");
         }
-        check(fcntl(peer.fd, F_SETFL, O_NONBLOCK), "O_NONBLOCK");
-        watch(index, EPOLLIN, EPOLL_CTL_ADD);
-    }
-
-    void watch(std::size_t index, std::uint32_t events, int operation) {
-        epoll_event event{};
-        event.events = events;
-        event.data.u64 = index;
-        check(epoll_ctl(epoll_, operation, connections_[index].fd, &event), "epoll_ctl");
+        poller_.add(peer.fd, index);
     }
 
     void run_for(double seconds) {
         const double end = now(CLOCK_MONOTONIC) + seconds;
         while (now(CLOCK_MONOTONIC) < end) {
-            epoll_event events[128];
-            const int count = epoll_wait(epoll_, events, 128, patience_ms);
-            if (count < 0 && errno != EINTR) bench::fail("epoll_wait");
-            if (count == 0) wrong("the server does not answer");
-            for (int index = 0; index < count; ++index) {
-                const std::size_t peer = events[index].data.u64;
-                if ((events[index].events & EPOLLOUT) != 0) continue_sending(peer);
-                if ((events[index].events & ~EPOLLOUT) != 0) receive(peer);
-            }
+            const bool alive = poller_.wait([this](std::size_t index) { continue_sending(index); },
+                                            [this](std::size_t index) { receive(index); });
+            if (!alive) wrong("the server does not answer");
         }
     }
 
@@ -211,7 +167,7 @@ private:
         const bool sending = peer.to_send != 0;
         if (sending == peer.sending) return;
         peer.sending = sending;
-        watch(index, sending ? EPOLLIN | EPOLLOUT : EPOLLIN, EPOLL_CTL_MOD);
+        poller_.change(peer.fd, index, sending);
     }
 
     void receive(std::size_t index) {
@@ -223,11 +179,7 @@ private:
         while (!piece.empty()) {
             const std::size_t size = std::min(piece.size(), answer_.size() - peer.received);
             const std::string_view expected = std::string_view(answer_).substr(peer.received, size);
-            const std::size_t sample = std::min<std::size_t>(size, 64);  // all of it would make the load the bottleneck
-            if (piece.substr(0, sample) != expected.substr(0, sample) ||
-                piece.substr(size - sample, sample) != expected.substr(size - sample)) {
-                wrong("something else came back than was sent");
-            }
+            if (!bench::looks_like(piece.substr(0, size), expected)) wrong("something else came back than was sent");
             piece.remove_prefix(size);
             peer.received += size;
             if (peer.received != answer_.size()) return;
@@ -239,8 +191,8 @@ private:
     }
 
     snapshot look() const {
-        return {now(CLOCK_MONOTONIC), options_.server != 0 ? now(server_clock_) : 0, now(CLOCK_PROCESS_CPUTIME_ID),
-                completed_, counter_ != nullptr ? *counter_ : 0};
+        return {now(CLOCK_MONOTONIC), static_cast<double>(server_.cpu_ns()) * 1e-9, now(CLOCK_PROCESS_CPUTIME_ID),
+                completed_, server_.allocations()};
     }
 
     options options_;
@@ -249,10 +201,9 @@ private:
     std::string answer_;
     std::size_t per_request_ = 1;
     std::string buffer_ = std::string(bench::buffer_size, '\0');
-    clockid_t server_clock_{};
-    const volatile std::uint64_t* counter_ = nullptr;
+    bench::watched_server server_;
+    bench::poller poller_;
     std::uint64_t completed_ = 0;
-    int epoll_ = -1;
 };
 
 }  // namespace

@@ -13,11 +13,12 @@ TEST_CASE("exactly the codes that the RFC and IANA allow may be sent", "[websock
     }
 }
 
-TEST_CASE("1000 and 1001 are the orderly ends", "[websocket]") {
+TEST_CASE("1000, 1001 and no code at all are the orderly ends", "[websocket]") {
     CHECK(is_ok(close_code::normal_closure));
     CHECK(is_ok(close_code::going_away));
+    CHECK(is_ok(close_code::no_status_received));  // a browser's close()
     CHECK_FALSE(is_ok(close_code::protocol_error));
-    CHECK_FALSE(is_ok(close_code::no_status_received));
+    CHECK_FALSE(is_ok(close_code::abnormal_closure));
     CHECK_FALSE(is_ok(close_code{3000}));
 }
 

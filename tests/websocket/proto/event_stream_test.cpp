@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/complaint_of.hpp"
 #include "websocket/proto/wire.hpp"
 
 using namespace aioxx;
@@ -61,12 +62,7 @@ std::vector<std::string> data_of(const std::string& stream) {
 using texts = std::vector<std::string>;
 
 std::string complaint_about(const server_sent_event& event) {
-    try {
-        static_cast<void>(serialize(event));
-    } catch (const std::invalid_argument& refused) {
-        return refused.what();
-    }
-    return "none";
+    return support::complaint_of<std::invalid_argument>([&] { return serialize(event); });
 }
 
 }  // namespace

@@ -208,6 +208,15 @@ TEST_CASE("lists are collected over all lines of a name", "[websocket]") {
     CHECK_FALSE(headers.list_contains("Missing", "x"));
 }
 
+TEST_CASE("headers of the program's own replace those of the same name", "[websocket]") {
+    http_headers headers{{"Host", "a"}, {"Cookie", "ours"}, {"Accept", "*"}, {"cookie", "as well"}};
+    headers.override_with({{"Cookie", "1"}, {"X-New", "2"}, {"COOKIE", "3"}});
+    CHECK(headers.get_list("cookie") == std::vector<std::string_view>{"1", "3"});
+    CHECK(headers.get("Host") == "a");
+    CHECK(headers.get("X-New") == "2");
+    CHECK(headers.count("Accept") == 1);
+}
+
 TEST_CASE("a header that would break the head cannot be added", "[websocket]") {
     http_headers headers;
     CHECK_THROWS_AS(headers.add("X", "a\r\nInjected: b"), std::invalid_argument);

@@ -51,10 +51,7 @@ public:
         headers.add("Host", options_.host);
         if (options_.origin) headers.add("Origin", *options_.origin);
         if (!options_.user_agent.empty()) headers.add("User-Agent", options_.user_agent);
-        for (const http_header& line : options_.extra_headers)
-            headers.erase(line.name);
-        for (const http_header& line : options_.extra_headers)
-            headers.add(line.name, line.value);
+        headers.override_with(options_.extra_headers);
         headers.set("Upgrade", "websocket");
         headers.set("Connection", "Upgrade");
         headers.set("Sec-WebSocket-Key", key_);

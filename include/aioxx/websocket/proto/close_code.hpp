@@ -41,9 +41,11 @@ enum class close_code : std::uint16_t {
            (value >= 3000 && value <= 4999);
 }
 
-/// Tells whether the code means an orderly end: 1000 or 1001.
+/// Tells whether the code means an orderly end: 1000, 1001, or 1005 for a Close frame without a code, which is what the
+/// close() of a browser sends. Python: websockets took 1005 for an error up to its version 10 at least.
 [[nodiscard]] constexpr bool is_ok(close_code code) noexcept {
-    return code == close_code::normal_closure || code == close_code::going_away;
+    return code == close_code::normal_closure || code == close_code::going_away ||
+           code == close_code::no_status_received;
 }
 
 /// A few words for people, the ones of Python's websockets.

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstring>
 #include <initializer_list>
+#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -107,6 +108,12 @@ public:
     void set(std::string_view name, std::string_view value) {
         erase(name);
         add(name, value);
+    }
+
+    /// Adds lines, which replace all those of the same names; among each other they may have one name.
+    void override_with(http_headers others) {
+        for (const http_header& line : others.lines_) erase(line.name);
+        std::move(others.lines_.begin(), others.lines_.end(), std::back_inserter(lines_));
     }
 
     /// Removes all lines of the name.

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// base/block_pool.hpp: memory for coroutine frames, small objects and buffers that come and go.
+// One free list per size class and thread. A block may be freed on another thread than its own; it then
+// stays with that thread, or goes back at once when that thread has never allocated one.
+
+#include <bit>
+#include <cstddef>
+#include <new>
+
+#include <aioxx/base/config.hpp>
+
+namespace aioxx {
+
+/// Where the pool gets blocks from and gives them back to. Replace both together, before the first use.
+struct frame_memory {
+    void* (*allocate)(std::size_t size) = [](std::size_t size) { return ::operator new(size); };
+    void (*deallocate)(void* block, std::size_t size) noexcept = [](void* block, std::size_t size) noexcept {
+        ::operator delete(block, size);
+    };
+};
+
+namespace detail {
+
+inline constinit frame_memory frame_source{};
+
+#if defined(AIOXX_NO_FRAME_POOL)
+
+inline void* allocate_frame(std::size_t size) { return frame_source.allocate(size); }
+inline void deallocate_frame(void* block, std::size_t size) noexcept { frame_source.deallocate(block, size); }
+
+#else
+
+// Plain data without a destructor, so that the thread's copy is reached without an initialisation check.
+struct frame_lists {
+    static constexpr std::size_t grain = 16;
+    static constexpr std::size_t largest_small = 2048 + 8;
+    static constexpr std::size_t largest = 128 * 1024;
+    static constexpr std::size_t small_classes = (largest_small + 7) / grain + 1;
+    static constexpr std::size_t classes = small_classes + 6;     // 4 KiB to 128 KiB
+    static constexpr std::size_t keep_at_most = 4 * 1024 * 1024;  // bytes
+
+    // Small blocks are of 16 n + 8 bytes, which malloc of most C libraries gives without a rest; the others are of
+    // powers of two. Requires: a size up to the largest.
+    static constexpr std::size_t class_of(std::size_t size) noexcept {
+        if (size <= largest_small) return (size + 7) / grain;
+        return small_classes + static_cast<std::size_t>(std::bit_width((size - 1) >> 12));
+    }
+    static constexpr std::size_t size_of(std::size_t index) noexcept {
+        return index < small_classes ? index * grain + 8 : std::size_t{4096} << (index - small_classes);
+    }
+
+    void* heads[classes];
+    std::size_t kept;
+    bool keeps;  // whether the thread keeps freed blocks: not before its cleaner exists, nor after
+};
+
+inline constinit thread_local frame_lists free_frames{};
+
+// Gives a thread's blocks back at its end. Touched on the slow path only.
+struct frame_lists_cleaner {
+    frame_lists_cleaner() noexcept { free_frames.keeps = true; }
+    ~frame_lists_cleaner() {
+        frame_lists& lists = free_frames;
+        lists.keeps = false;
+        for (std::size_t index = 0; index < frame_lists::classes; ++index) {
+            while (void* block = lists.heads[index]) {
+                lists.heads[index] = *static_cast<void**>(block);
+                frame_source.deallocate(block, frame_lists::size_of(index));
+            }
+        }
+    }
+};
+
+inline void* allocate_new_frame(std::size_t size) {
+    static thread_local frame_lists_cleaner cleaner;
+    static_cast<void>(cleaner);
+    return frame_source.allocate(size);
+}
+
+inline void* allocate_frame(std::size_t size) {
+    if (size > frame_lists::largest) return frame_source.allocate(size);
+    frame_lists& lists = free_frames;
+    const std::size_t index = frame_lists::class_of(size);
+    if (void* block = lists.heads[index]) {
+        lists.heads[index] = *static_cast<void**>(block);
+        lists.kept -= frame_lists::size_of(index);
+        return block;
+    }
+    return allocate_new_frame(frame_lists::size_of(index));
+}
+
+inline void deallocate_frame(void* block, std::size_t size) noexcept {
+    if (size > frame_lists::largest) return frame_source.deallocate(block, size);
+    frame_lists& lists = free_frames;
+    const std::size_t index = frame_lists::class_of(size);
+    const std::size_t rounded = frame_lists::size_of(index);
+    if (!lists.keeps || lists.kept + rounded > frame_lists::keep_at_most) {
+        return frame_source.deallocate(block, rounded);
+    }
+    *static_cast<void**>(block) = lists.heads[index];
+    lists.heads[index] = block;
+    lists.kept += rounded;
+}
+
+#endif
+
+}  // namespace detail
+
+}  // namespace aioxx
