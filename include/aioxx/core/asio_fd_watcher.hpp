@@ -108,7 +108,7 @@ public:
           reactor_(asio::use_service<reactor>(context)),
           fd_(fd),
           handler_(&handler),
-          read_(*this, &fd_handler::on_readable) {
+          read_(*this, reactor::read_op) {
         reactor_.init_task();
         if (const int code = reactor_.register_descriptor(fd_, data_)) {
             reactor_.cleanup_descriptor_data(data_);
@@ -116,10 +116,10 @@ public:
         }
     }
 
-    void await_readable() override { start(reactor::read_op, read_); }
+    void await_readable() override { start(read_); }
     void await_writable() override {
-        if (!write_) write_ = std::make_unique<operation>(*this, &fd_handler::on_writable);
-        start(reactor::write_op, *write_);
+        if (!write_) write_ = std::make_unique<operation>(*this, reactor::write_op);
+        start(*write_);
     }
 
     void release() noexcept override {
@@ -143,10 +143,8 @@ private:
     // has then used up what there was: it is tried when an event arrives, or at the start if one has
     // arrived since the last time.
     struct operation : asio::detail::reactor_op {
-        operation(asio_fd_watcher& watcher, backend_client::fd_event called)
-            : reactor_op(asio::error_code(), &operation::perform, &operation::complete),
-              owner(watcher),
-              event(called) {}
+        operation(asio_fd_watcher& watcher, reactor::op_types direction)
+            : reactor_op(asio::error_code(), &operation::perform, &operation::complete), owner(watcher), kind(direction) {}
 
         static status perform(reactor_op*) { return done_and_exhausted; }
         static void complete(void* scheduler, asio::detail::scheduler_operation* base, const asio::error_code&,
@@ -156,21 +154,23 @@ private:
         }
 
         asio_fd_watcher& owner;
-        backend_client::fd_event event;
+        reactor::op_types kind;
         bool outstanding = false;
     };
 
-    void start(int kind, operation& wait) {
+    void start(operation& wait) {
         AIOXX_EXPECTS(!wait.outstanding);
         if (!is_linked()) return;  // detached
         wait.outstanding = true;
         ++users_;
-        reactor_.start_op(kind, fd_, data_, &wait, false, true);
+        reactor_.start_op(wait.kind, fd_, data_, &wait, false, true);
     }
 
     void completed(operation& wait, bool alive) {
         wait.outstanding = false;
-        if (alive && handler_ != nullptr) client_.on_ready(*handler_, wait.event);
+        if (alive && handler_ != nullptr) {
+            client_.on_ready(*handler_, wait.kind == reactor::read_op ? &fd_handler::on_readable : &fd_handler::on_writable);
+        }
         drop();
     }
 
@@ -181,11 +181,11 @@ private:
     backend_client& client_;
     reactor& reactor_;
     int fd_;
+    int users_ = 1;  // the holder and each wait that is outstanding
     fd_handler* handler_;
     reactor::per_descriptor_data data_{};
     operation read_;
     std::unique_ptr<operation> write_;  // most connections never wait for it
-    int users_ = 1;  // the holder and each wait that is outstanding
 };
 
 #endif

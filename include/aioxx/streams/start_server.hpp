@@ -128,10 +128,8 @@ auto stream_factory(Start start, std::size_t limit) {
 // Likewise; each starts the handler as a task.
 template <class Handler>
 auto handler_factory(Handler handler, std::size_t limit) {
-    const auto start = [shared = handler_ptr<Handler>(new shared_handler<Handler>{std::move(handler)})](const std::shared_ptr<stream_protocol>& state) {
-        start_handler(shared, state);
-    };
-    return stream_factory(start, limit);
+    const handler_ptr<Handler> shared(new shared_handler<Handler>{std::move(handler)});
+    return stream_factory([shared](const std::shared_ptr<stream_protocol>& state) { start_handler(shared, state); }, limit);
 }
 
 }  // namespace detail

@@ -160,6 +160,7 @@ public:
     void abort() override { lose(nullptr); }
     void set_write_buffer_limits(write_limits_request limits) override {
         report_flow(occasional().flow.set_limits(write_buffer_limits::from(limits), get_write_buffer_size()));
+        forget_occasional();  // they may be the usual ones
     }
     [[nodiscard]] write_buffer_limits get_write_buffer_limits() const noexcept override { return flow_limits(); }
     [[nodiscard]] std::size_t get_write_buffer_size() const noexcept override {
@@ -234,6 +235,7 @@ private:
     static constexpr int receives_per_turn = 4;
     static constexpr std::size_t bytes_per_turn = 64 * 1024;
     static constexpr std::size_t pieces_per_send = 64;
+    static constexpr std::size_t blocks_per_send = 16;  // of the queue, which has few and large ones
 
     // What it does without an event: it reads on, after resume_reading or where the last turn left off; or it delivers
     // connection_lost. It also ends the transport when the loop is closed before that.
@@ -304,7 +306,7 @@ private:
     event_loop& loop_;
     std::unique_ptr<stream_channel> channel_;
     std::shared_ptr<base_stream_protocol> protocol_;
-    std::shared_ptr<stream_transport> self_;  // while started and not dead
+    std::shared_ptr<stream_transport> self_;  // while started and not dead: no callback of the protocol ends that
 
     gather_list queue_;
     std::unique_ptr<occasions> occasional_;
@@ -482,7 +484,6 @@ inline void stream_transport::on_readable() {
 }
 
 inline void stream_transport::read_now() {
-    const auto held = self_;
     std::size_t bytes = 0;
     for (int receives = 1; wants_data(); ++receives) {
         const std::size_t count = receive_once();
@@ -497,7 +498,7 @@ inline void stream_transport::read_now() {
 
 // Returns: the number of bytes; 0 when there is no use in receiving again at once.
 inline std::size_t stream_transport::receive_once() {
-    const auto served = protocol_;
+    std::shared_ptr<base_stream_protocol> lender;  // it stays, because its memory is used
     std::span<std::byte> into;
     std::optional<receive_block> block;
     if (!is_buffered_) {
@@ -508,8 +509,9 @@ inline std::size_t stream_transport::receive_once() {
             return 0;
         }
     } else {
+        lender = protocol_;
         try {
-            const mutable_bytes_view lent = static_cast<buffered_protocol&>(*served).get_buffer(0);
+            const mutable_bytes_view lent = static_cast<buffered_protocol&>(*lender).get_buffer(0);
             if (lent.empty()) throw invalid_state_error("get_buffer returned an empty buffer");
             into = {lent.data(), lent.size()};
         } catch (...) {
@@ -669,7 +671,6 @@ inline std::size_t stream_transport::try_send(std::span<const bytes_view> pieces
 // The end of the turn: what was written leaves, and a doubt about the peer is settled. A send that succeeded
 // has settled it already, which spares a request-response exchange one system call in four.
 inline void stream_transport::flush() {
-    const auto held = self_;
     if (!write_armed_) send_queue();
     if (std::exchange(verify_, false) && wants_data()) read_now();
 }
@@ -685,7 +686,7 @@ inline void stream_transport::on_writable() {
 
 inline void stream_transport::send_queue() {
     while (!queue_.empty() && !write_armed_) {
-        std::array<bytes_view, pieces_per_send> pieces;
+        std::array<bytes_view, blocks_per_send> pieces;
         const std::size_t count = queue_.fill(pieces);
         const std::size_t taken = try_send(std::span<const bytes_view>(pieces.data(), count));
         queue_.consume(taken);
