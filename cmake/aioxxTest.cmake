@@ -1,4 +1,4 @@
-# cmake/aioxxTest.cmake: aioxx_test(), aioxx_test_32bit(), aioxx_compile_fail() and aioxx_fuzz().
+# cmake/aioxxTest.cmake: aioxx_test(), aioxx_test_threads(), aioxx_test_32bit(), aioxx_compile_fail() and aioxx_fuzz().
 
 find_path(CATCH_INCLUDE_DIR NAMES catch2/catch_all.hpp catch2/catch.hpp)
 mark_as_advanced(CATCH_INCLUDE_DIR)
@@ -84,8 +84,26 @@ function(aioxx_test folder)
   target_precompile_headers(test_${name} REUSE_FROM aioxx_test_precompiled)
   add_test(NAME ${name} COMMAND test_${name})
   set_tests_properties(
-    ${name} PROPERTIES LABELS ${name} TIMEOUT 120
+    ${name} PROPERTIES LABELS ${name} TIMEOUT 300
                        ENVIRONMENT "NODE_PATH=${PROJECT_SOURCE_DIR}/build/node/node_modules:/usr/share/nodejs")
+endfunction()
+
+# aioxx_test_threads()
+#
+# The target test_threads, built on demand: all files in which a test has the tag [threads], so that nothing else has to
+# be built for `test_threads '[threads]'` under ThreadSanitizer.
+function(aioxx_test_threads)
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*_test.cpp)
+  set(sources "")
+  foreach(file IN LISTS files)
+    file(STRINGS ${file} tagged REGEX "\\[threads\\]" LIMIT_COUNT 1)
+    if(NOT tagged STREQUAL "")
+      list(APPEND sources ${file})
+    endif()
+  endforeach()
+  add_executable(test_threads EXCLUDE_FROM_ALL ${sources})
+  target_link_libraries(test_threads PRIVATE aioxx_test_options aioxx_test_main)
+  target_precompile_headers(test_threads REUSE_FROM aioxx_test_precompiled)
 endfunction()
 
 # aioxx_test_32bit(<folder>...)

@@ -70,6 +70,7 @@ need_peers() {
 
 need_clang() {
     need_command clang++-19 clang-19
+    need_file libclang-rt-19-dev "/usr/lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.asan-$(uname -m).a"
 }
 
 # Large, so that only CI asks for it: without one the tests of pages say that they were left out.
