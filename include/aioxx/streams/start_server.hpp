@@ -34,20 +34,6 @@ inline bool is_reported(const std::exception_ptr& thrown, const stream_writer& w
     return true;
 }
 
-// A handler that tasks share.
-template <class Handler>
-struct shared_handler {
-    Handler call;
-    std::size_t users = 0;
-
-    void add_reference() noexcept { ++users; }
-    void drop_reference() noexcept {
-        if (--users == 0) delete this;
-    }
-};
-template <class Handler>
-using handler_ptr = state_ptr<shared_handler<Handler>>;
-
 // The task of one connection. It is what a coroutine around the handler would be, without that one's frame: an idle
 // connection keeps what is here as long as it lasts. Its end closes the connection.
 template <class Handler>
@@ -56,7 +42,7 @@ class connection_task final : public outcome_state<void, task_base> {
     using handle_type = coro<>::handle_type;
 
 public:
-    connection_task(event_loop& loop, coro<>&& handling, const task_options& options, handler_ptr<Handler> handler,
+    connection_task(event_loop& loop, coro<>&& handling, const task_options& options, std::shared_ptr<Handler> handler,
                     stream_writer writer)
         : connection_task(loop, handling.release(), options, std::move(handler), std::move(writer)) {}
 
@@ -66,7 +52,7 @@ public:
     }
 
 private:
-    connection_task(event_loop& loop, handle_type root, const task_options& options, handler_ptr<Handler> handler,
+    connection_task(event_loop& loop, handle_type root, const task_options& options, std::shared_ptr<Handler> handler,
                     stream_writer writer)
         : base(loop, root, options), handler_(std::move(handler)), writer_(std::move(writer)) {
         root.promise().task = this;
@@ -88,13 +74,13 @@ private:
         outcome.set_exception(std::move(exception));
     }
 
-    handler_ptr<Handler> handler_;  // its captures are the coroutine's as well
+    std::shared_ptr<Handler> handler_;  // its captures are the coroutine's as well
     stream_writer writer_;
 };
 
 // Starts the handler as a task.
 template <class Handler>
-void start_handler(const handler_ptr<Handler>& handler, const std::shared_ptr<stream_protocol>& state) {
+void start_handler(const std::shared_ptr<Handler>& handler, const std::shared_ptr<stream_protocol>& state) {
     event_loop& loop = get_running_loop();
     stream connection = make_stream(state);
     const stream_writer writer = connection.writer;
@@ -104,7 +90,7 @@ void start_handler(const handler_ptr<Handler>& handler, const std::shared_ptr<st
         look_at_new_task(loop, options);
     }
     try {
-        coro<> handling = handler->call(std::move(connection.reader), std::move(connection.writer));
+        coro<> handling = (*handler)(std::move(connection.reader), std::move(connection.writer));
         if (!handling) throw_no_coroutine();
         const state_ptr started(new connection_task<Handler>(loop, std::move(handling), options, handler, writer));
         started->start(options.eager_start);
@@ -128,7 +114,7 @@ auto stream_factory(Start start, std::size_t limit) {
 // Likewise; each starts the handler as a task.
 template <class Handler>
 auto handler_factory(Handler handler, std::size_t limit) {
-    const handler_ptr<Handler> shared(new shared_handler<Handler>{std::move(handler)});
+    const auto shared = std::make_shared<Handler>(std::move(handler));
     return stream_factory([shared](const std::shared_ptr<stream_protocol>& state) { start_handler(shared, state); }, limit);
 }
 
