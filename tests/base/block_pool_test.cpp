@@ -39,7 +39,8 @@ TEST_CASE("blocks of all sizes are usable in full and independent", "[base]") {
 #if !defined(AIOXX_NO_FRAME_POOL)
 
 TEST_CASE("a freed block is used again for the same size class", "[base]") {
-    const std::pair<std::size_t, std::size_t> together[] = {{89, 104}, {2041, 2056}, {2057, 4096}, {4097, 8192}, {32'769, 65'536}, {65'537, 131'072}};
+    const std::pair<std::size_t, std::size_t> together[] = {{89, 104},      {2041, 2056},       {2057, 4096},
+                                                            {4097, 8192},   {32'769, 65'536},   {65'537, 131'072}};
     for (const auto& [smaller, larger] : together) {
         CAPTURE(smaller, larger);
         void* first = detail::allocate_frame(smaller);
@@ -51,6 +52,21 @@ TEST_CASE("a freed block is used again for the same size class", "[base]") {
         detail::deallocate_frame(second, larger);
         detail::deallocate_frame(other, larger + 1);
     }
+}
+
+TEST_CASE("a full pool makes way for blocks of another size, and keeps no more than it may", "[base]") {
+    constexpr std::size_t former = 1000;
+    constexpr std::size_t present = 300;
+    std::vector<void*> many(2 * detail::frame_lists::keep_at_most / former);
+    for (void*& block : many) block = detail::allocate_frame(former);
+    for (void* const block : many) detail::deallocate_frame(block, former);
+    CHECK(detail::free_frames.kept <= detail::frame_lists::keep_at_most);
+    void* const first = detail::allocate_frame(present);
+    detail::deallocate_frame(first, present);
+    void* const again = detail::allocate_frame(present);
+    CHECK(again == first);
+    detail::deallocate_frame(again, present);
+    CHECK(detail::free_frames.kept <= detail::frame_lists::keep_at_most);
 }
 
 #endif

@@ -51,9 +51,26 @@ struct frame_lists {
         return index < small_classes ? index * grain + 8 : std::size_t{4096} << (index - small_classes);
     }
 
+    // Gives all blocks of a class back.
+    void give_back(std::size_t index) noexcept {
+        while (void* const block = heads[index]) {
+            heads[index] = *static_cast<void**>(block);
+            kept -= size_of(index);
+            frame_source.deallocate(block, size_of(index));
+        }
+    }
+    // Makes way for another class, so that blocks which nobody uses any more do not fill the pool for good.
+    AIOXX_COLD void make_way() noexcept {
+        do {
+            victim = (victim + 1) % classes;
+        } while (heads[victim] == nullptr);
+        give_back(victim);
+    }
+
     void* heads[classes];
-    std::size_t kept;
-    bool keeps;  // whether the thread keeps freed blocks: not before its cleaner exists, nor after
+    std::size_t kept;    // bytes
+    std::size_t victim;  // the class that has made way last
+    bool keeps;          // whether the thread keeps freed blocks: not before its cleaner exists, nor after
 };
 
 inline constinit thread_local frame_lists free_frames{};
@@ -62,14 +79,8 @@ inline constinit thread_local frame_lists free_frames{};
 struct frame_lists_cleaner {
     frame_lists_cleaner() noexcept { free_frames.keeps = true; }
     ~frame_lists_cleaner() {
-        frame_lists& lists = free_frames;
-        lists.keeps = false;
-        for (std::size_t index = 0; index < frame_lists::classes; ++index) {
-            while (void* block = lists.heads[index]) {
-                lists.heads[index] = *static_cast<void**>(block);
-                frame_source.deallocate(block, frame_lists::size_of(index));
-            }
-        }
+        free_frames.keeps = false;
+        for (std::size_t index = 0; index < frame_lists::classes; ++index) free_frames.give_back(index);
     }
 };
 
@@ -96,9 +107,8 @@ inline void deallocate_frame(void* block, std::size_t size) noexcept {
     frame_lists& lists = free_frames;
     const std::size_t index = frame_lists::class_of(size);
     const std::size_t rounded = frame_lists::size_of(index);
-    if (!lists.keeps || lists.kept + rounded > frame_lists::keep_at_most) {
-        return frame_source.deallocate(block, rounded);
-    }
+    if (!lists.keeps) return frame_source.deallocate(block, rounded);
+    while (lists.kept + rounded > frame_lists::keep_at_most) [[unlikely]] lists.make_way();
     *static_cast<void**>(block) = lists.heads[index];
     lists.heads[index] = block;
     lists.kept += rounded;

@@ -66,12 +66,16 @@ private:
         }
         const bool has_value = ended.has_value();
         outcome = std::move(ended);
-        loop().guarded([this] { writer_.close(); }, "exception at the end of a connection handler");
+        close();
         return has_value;
     }
     void set_outcome(std::exception_ptr exception) noexcept override {
         outcome.reset();
         outcome.set_exception(std::move(exception));
+        close();  // it may never have begun
+    }
+    void close() noexcept {
+        loop().guarded([this] { writer_.close(); }, "exception at the end of a connection handler");
     }
 
     std::shared_ptr<Handler> handler_;  // its captures are the coroutine's as well

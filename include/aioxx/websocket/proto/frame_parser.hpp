@@ -73,8 +73,8 @@ public:
         return piece;
     }
 
-    /// Takes a message off the front of `input` that lies there as a whole, in one frame and not compressed: most do, and it
-    /// is less work than next().
+    /// Takes a message below 64 KiB off the front of `input` that lies there as a whole, in one frame and not compressed: most
+    /// do, and it is less work than next().
     ///
     /// Returns: the payload, masked as it came; nothing when next() has to find out what there is, or after a fault.
     /// Lifetime: it points into the input.
