@@ -5,6 +5,7 @@
 // One free list per size class and thread. A block may be freed on another thread than its own; it then
 // stays with that thread, or goes back at once when that thread has never allocated one.
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <new>
@@ -36,9 +37,9 @@ inline void deallocate_frame(void* block, std::size_t size) noexcept { frame_sou
 struct frame_lists {
     static constexpr std::size_t grain = 16;
     static constexpr std::size_t largest_small = 2048 + 8;
-    static constexpr std::size_t largest = 128 * 1024;
+    static constexpr std::size_t largest = 68 * 1024;  // a receive_block
     static constexpr std::size_t small_classes = (largest_small + 7) / grain + 1;
-    static constexpr std::size_t classes = small_classes + 6;     // 4 KiB to 128 KiB
+    static constexpr std::size_t classes = small_classes + 6;     // 4 KiB to 64 KiB, and the largest
     static constexpr std::size_t keep_at_most = 4 * 1024 * 1024;  // bytes
 
     // Small blocks are of 16 n + 8 bytes, which malloc of most C libraries gives without a rest; the others are of
@@ -48,7 +49,8 @@ struct frame_lists {
         return small_classes + static_cast<std::size_t>(std::bit_width((size - 1) >> 12));
     }
     static constexpr std::size_t size_of(std::size_t index) noexcept {
-        return index < small_classes ? index * grain + 8 : std::size_t{4096} << (index - small_classes);
+        if (index < small_classes) return index * grain + 8;
+        return std::min(std::size_t{4096} << (index - small_classes), largest);
     }
 
     // Gives all blocks of a class back.

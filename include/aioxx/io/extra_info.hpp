@@ -91,16 +91,20 @@ struct peer_credentials {
     gid_t gid;
 };
 
-/// What a byte transport has done so far.
-struct transport_statistics {
+/// What every byte transport counts.
+struct transport_counts {
     std::uint64_t bytes_received = 0;
     std::uint64_t receives = 0;  ///< attempts that gave bytes
     std::uint64_t bytes_sent = 0;
     std::uint64_t sends = 0;   ///< attempts that the medium took bytes from; `writes / sends` is what corking has saved
     std::uint64_t writes = 0;  ///< calls of write and writelines with bytes in them
+    std::size_t most_queued = 0;
+};
+
+/// What a byte transport has done so far.
+struct transport_statistics : transport_counts {
     std::uint64_t pauses = 0;  ///< calls of pause_writing
     std::size_t queued = 0;    ///< bytes that wait to be sent
-    std::size_t most_queued = 0;
     std::chrono::nanoseconds paused{};  ///< between pause_writing and resume_writing, the present pause included
 };
 

@@ -201,15 +201,6 @@ private:
                    !flow.is_paused() && flow.limits() == write_buffer_limits{};
         }
     };
-    // What every connection counts; transport_statistics has more.
-    struct counts {
-        std::uint64_t bytes_received = 0;
-        std::uint64_t receives = 0;
-        std::uint64_t bytes_sent = 0;
-        std::uint64_t sends = 0;
-        std::uint64_t writes = 0;
-        std::size_t most_queued = 0;
-    };
     occasions& occasional() {
         if (!occasional_) occasional_ = std::make_unique<occasions>();
         return *occasional_;
@@ -311,7 +302,7 @@ private:
     gather_list queue_;
     std::unique_ptr<occasions> occasional_;
     std::exception_ptr loss_reason_;
-    counts counts_;
+    transport_counts counts_;
     std::shared_ptr<transport_owner> owner_;
 
     state state_ = state::open;
@@ -763,13 +754,8 @@ inline void stream_transport::write_eof() {
 
 inline transport_statistics stream_transport::statistics() const {
     transport_statistics now;
-    now.bytes_received = counts_.bytes_received;
-    now.receives = counts_.receives;
-    now.bytes_sent = counts_.bytes_sent;
-    now.sends = counts_.sends;
-    now.writes = counts_.writes;
+    static_cast<transport_counts&>(now) = counts_;
     now.queued = get_write_buffer_size();
-    now.most_queued = counts_.most_queued;
     if (!occasional_ || occasional_->pauses == 0) return now;
     now.pauses = occasional_->pauses;
     now.paused = occasional_->paused;

@@ -298,7 +298,7 @@ private:
 
     void flush() override {
         if (transport_ == nullptr) return;
-        stow();
+        if (inbox_.has_loose_ends()) stow();  // else the receiver has taken it within the turn
         flush_output();
     }
 
