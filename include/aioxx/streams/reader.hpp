@@ -321,9 +321,6 @@ public:
     /// A reader of what somebody feeds. With a writer, as make_stream makes them, the connection is closed when nobody holds
     /// a half of it any more.
     explicit stream_reader(std::shared_ptr<receive_buffer> source) : source_(std::move(source)) {}
-    /// As above. Parameters: `connection` is kept as long as the source; null for none.
-    stream_reader(std::shared_ptr<receive_buffer> source, std::shared_ptr<void> connection)
-        : stream_reader(connection ? joined(std::move(source), std::move(connection)) : std::move(source)) {}
 
     static constexpr std::size_t default_limit = 64 * 1024;
 
@@ -433,12 +430,6 @@ public:
     void set_exception(std::exception_ptr exception) const { source_->fail(std::move(exception)); }
 
 private:
-    static std::shared_ptr<receive_buffer> joined(std::shared_ptr<receive_buffer> source, std::shared_ptr<void> other) {
-        receive_buffer* const buffer = source.get();
-        using both = std::pair<std::shared_ptr<receive_buffer>, std::shared_ptr<void>>;
-        return {std::make_shared<both>(std::move(source), std::move(other)), buffer};
-    }
-
     template <class Rules>
     detail::read_awaiter<Rules> operation(Rules rules) const {
         return {*source_, std::move(rules)};

@@ -196,11 +196,6 @@ public:
         return all;
     }
 
-    /// Throws the error that ended the stream, when there is one and nothing is left before it.
-    void throw_failure() const {
-        if (failure_ && held_.empty()) std::rethrow_exception(failure_);
-    }
-
 private:
     void look_again() {
         if (operation_ == nullptr) return;
