@@ -46,7 +46,7 @@ public:
 };
 
 struct fixture {
-    explicit fixture(std::size_t limit) : buffer(std::make_shared<receive_buffer>(limit)), reader(buffer, nullptr) {
+    explicit fixture(std::size_t limit) : buffer(std::make_shared<receive_buffer>(limit)), reader(buffer) {
         buffer->set_transport(&transport);
     }
     ~fixture() { buffer->set_transport(nullptr); }
