@@ -33,7 +33,7 @@ stream_reader fed(std::initializer_list<bytes_view> pieces, std::size_t limit = 
 stream_reader fed_by(fake_transport& transport, std::size_t limit) {
     auto source = std::make_shared<receive_buffer>(limit);
     source->set_transport(&transport);
-    return {std::move(source), nullptr};
+    return stream_reader(std::move(source));
 }
 
 std::exception_ptr failure_x() { return std::make_exception_ptr(failure("x")); }
