@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <aioxx/core/instrument.hpp>
+#include <aioxx/core/task_base.hpp>
 #include <aioxx/sync/event.hpp>
 #include <aioxx/tasks/runner.hpp>
 #include <aioxx/tasks/sleep.hpp>
@@ -46,6 +48,16 @@ public:
 
 private:
     event_loop& loop_;
+};
+
+// Cancels the task of a connection before its first step, and keeps it.
+struct canceller : instrument {
+    void task_started(loop_task& started) noexcept override {
+        if (started.name() != "connection") return;
+        cancelled = state_ptr(static_cast<task_base*>(&started));
+        cancelled->cancel();
+    }
+    state_ptr<task_base> cancelled;
 };
 
 }  // namespace
@@ -198,6 +210,21 @@ TEST_CASE("a reset by the client is the handler's error after the bytes that cam
         listening.close();
         co_await listening.wait_closed();
         CHECK(reported.texts.empty());
+    }());
+}
+
+TEST_CASE("a handler that is cancelled before its first step closes its connection", "[streams]") {
+    run_bounded([]() -> coro<> {
+        canceller harm;
+        get_running_loop().add_instrument(harm);
+        server listening = co_await start_server(greet, "127.0.0.1", 0);
+        auto [reader, writer] = co_await open_connection("127.0.0.1", listening.port());
+        const bytearray nothing = co_await reader.read();  // until the server closes
+        CHECK(nothing.empty());
+        REQUIRE(harm.cancelled);
+        CHECK(harm.cancelled->cancelled());
+        listening.close();
+        co_await listening.wait_closed();
     }());
 }
 

@@ -966,6 +966,26 @@ TEST_CASE("messages that came together can be received together, and pings among
     }());
 }
 
+TEST_CASE("what follows a message that a task takes is looked at, although nobody asks for it", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        raw_client ends;
+        co_await settle();
+        task<std::string> receiving = create_task(receive_text(ends.server));
+        co_await settle();
+        ends.peer->connection()->write(wire::frame(role::client, opcode::text, "taken") +
+                                       wire::frame(role::client, opcode::text, "waits") +
+                                       wire::frame(role::client, opcode::ping, "p"));
+        const std::string taken = co_await receiving;
+        CHECK(taken == "taken");
+        co_await settle();
+        CHECK(ends.peer->received() == wire::frame(role::server, opcode::pong, "p"));
+        const std::string waited = co_await receive_text(ends.server);
+        CHECK(waited == "waits");
+        ends.transport->abort();
+        co_await settle();
+    }());
+}
+
 TEST_CASE("a large message can be received in parts before its end was sent", "[websocket]") {
     test_loop().run([]() -> coro<> {
         raw_client ends;

@@ -151,7 +151,6 @@ public:
     [[nodiscard]] std::span<const message_view> look_at_batch() {
         const auto batch = inbox_.look_at_batch([this](const event& found) { on_event(found); });
         after_taking();
-        flush_answers();
         return batch;
     }
 
@@ -208,11 +207,6 @@ public:
         } else {
             transport_->close();
         }
-    }
-
-    /// The same, when looking for messages has made output or an end.
-    void flush_answers() {
-        if (!endpoint_.output().empty() || !endpoint_.is_open()) [[unlikely]] flush_output();
     }
 
     future<duration> ping(bytes_view payload) {
@@ -399,7 +393,7 @@ public:
         if (is_refused()) [[unlikely]] return false;
         on_.inbox_.take_back();
         const bool ready = on_.find(what_) || on_.is_over();
-        on_.flush_answers();
+        if (!on_.endpoint_.output().empty() || !on_.endpoint_.is_open()) [[unlikely]] on_.flush_output();
         return ready;
     }
     template <class Promise>

@@ -144,8 +144,8 @@ TEST_CASE("payloads around every length form survive any cut", "[websocket]") {
 }
 
 TEST_CASE("a whole message in one frame is taken at once, and nothing else is", "[websocket]") {
-    const auto taken = [](const std::string& input) {
-        frame_parser parser(role::server, frame_parser::unlimited, true);
+    const auto taken = [](const std::string& input, std::uint64_t limit = frame_parser::unlimited) {
+        frame_parser parser(role::server, limit, true);
         aioxx::bytes_view left = input;
         const auto whole = parser.next_whole(left);
         return whole ? std::optional(unmasked(parser.header(), *whole) + "|" + wire::str(left)) : std::nullopt;
@@ -157,6 +157,8 @@ TEST_CASE("a whole message in one frame is taken at once, and nothing else is", 
         CHECK(taken(masked(opcode::binary, payload) + "rest") == payload + "|rest");
         CHECK(taken(masked(opcode::text, payload).substr(0, payload.size() + 5)) == std::nullopt);
     }
+    CHECK(taken(masked(opcode::text, "12345"), 5) == "12345|");
+    CHECK(taken(masked(opcode::text, "123456"), 5) == std::nullopt);
     CHECK(taken("") == std::nullopt);
     CHECK(taken(masked(opcode::text, wire::some_text(65536))) == std::nullopt);  // so large that it does not matter
     CHECK(taken(masked(opcode::ping, "x")) == std::nullopt);

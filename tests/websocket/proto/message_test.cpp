@@ -23,11 +23,21 @@ struct outcome {
     }
 };
 
-outcome assemble(frame_parser parser, message_assembler assembler, const std::vector<std::string>& pieces) {
+// Parameters: `wholes` looks for whole messages first, as an endpoint does.
+outcome assemble(frame_parser parser, message_assembler assembler, std::vector<std::string> pieces, bool wholes = false) {
     outcome result;
-    for (const std::string& piece : pieces) {
+    for (std::string& piece : pieces) {
         aioxx::bytes_view input = piece;
-        while (const std::optional<frame_piece> part = parser.next(input)) {
+        for (;;) {
+            if (const auto whole = wholes && assembler.takes_whole() ? parser.next_whole(input) : std::nullopt) {
+                std::byte* const place = const_cast<std::byte*>(whole->data());
+                const std::optional<aioxx::bytes_view> payload = assembler.add_whole(parser.header(), *whole, place);
+                if (!payload) break;
+                result.messages.push_back((parser.header().code == opcode::text ? "T:" : "B:") + wire::str(*payload));
+                continue;
+            }
+            const std::optional<frame_piece> part = parser.next(input);
+            if (!part) break;
             if (const auto payload = assembler.add(parser.header(), *part)) {
                 result.messages.push_back((assembler.kind() == opcode::text ? "T:" : "B:") +
                                           wire::str(*payload));
@@ -40,7 +50,9 @@ outcome assemble(frame_parser parser, message_assembler assembler, const std::ve
 }
 
 outcome assemble(role us, const std::vector<std::string>& pieces, std::uint64_t max_size) {
-    return assemble(frame_parser(us), message_assembler(max_size), pieces);
+    const outcome result = assemble(frame_parser(us), message_assembler(max_size), pieces);
+    CHECK(assemble(frame_parser(us), message_assembler(max_size), pieces, true) == result);
+    return result;
 }
 
 outcome assemble(const std::string& input, std::uint64_t max_size = message_assembler::unlimited) {
