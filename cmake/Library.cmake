@@ -1,5 +1,4 @@
-# cmake/Library.cmake: the library's targets. Their headers are file sets, so that CMake installs them and
-# can compile each of them alone (target all_verify_interface_header_sets).
+# cmake/Library.cmake: the library's targets. Their headers are file sets, so that CMake installs them.
 
 function(aioxx_component name)
   cmake_parse_arguments(arg "" "" "HEADERS;LINK" ${ARGN})
@@ -15,8 +14,6 @@ function(aioxx_component name)
   target_link_libraries(${target} INTERFACE ${arg_LINK})
   target_sources(${target} INTERFACE FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${arg_HEADERS})
 endfunction()
-
-set(CMAKE_VERIFY_INTERFACE_HEADER_SETS ${AIOXX_BUILD_TESTS})
 
 file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/aioxx/*.hpp)
 set(websocket_headers ${headers})

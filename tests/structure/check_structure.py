@@ -96,6 +96,7 @@ NO_HEADER: Dict[str, str] = {
     "interop/as_operation_types_test.cpp": "as_operation with further types and tokens",
     "tasks/await_stack_test.cpp": "a property of coroutines as a whole: the stack stays bounded",
     "tasks/eager_tasks_test.cpp": "a way to start tasks that concerns task, task_group and gather",
+    "transports/stream_transport_splice_test.cpp": "a transport whose bytes the system moves past the program",
     "websocket/proto/autobahn_compression_test.cpp": "the public list of protocol cases, with compression",
     "websocket/proto/autobahn_test.cpp": "the public list of protocol cases",
     "websocket/proto/endpoint_compression_test.cpp": "compression and parts of messages through whole endpoints",
