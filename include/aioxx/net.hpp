@@ -18,3 +18,4 @@
 #include <aioxx/net/server.hpp>
 #include <aioxx/net/sock_ops.hpp>
 #include <aioxx/net/socket_options.hpp>
+#include <aioxx/net/splice.hpp>

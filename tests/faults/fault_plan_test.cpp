@@ -5,11 +5,15 @@
 
 #include "faults/fault_scenes.hpp"
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <iterator>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,7 +23,9 @@
 #include <aioxx/process/create.hpp>
 #include <aioxx/process/run_process.hpp>
 #include <aioxx/streams/open_connection.hpp>
+#include <aioxx/streams/pump.hpp>
 #include <aioxx/streams/start_server.hpp>
+#include <aioxx/tasks/gather.hpp>
 
 #include "support/call_stand_ins.hpp"
 #include "support/catch.hpp"
@@ -122,6 +128,41 @@ coro<bool> with_a_protocol_for_a_child(stage& on) {
     co_return child.protocol->output == "some input";
 }
 
+// Enough for the system to move it by itself.
+constexpr std::size_t much_size = 600'000;
+std::string much() {
+    std::string text(much_size, 'x');
+    for (std::size_t at = 0; at < text.size(); at += 100) text[at] = static_cast<char>('a' + at / 100 % 23);
+    return text;
+}
+coro<> answer_much(stream_reader reader, stream_writer writer) {
+    const bytearray all = co_await reader.readexactly(much_size);
+    co_await writer.send(all);
+}
+coro<> carry(stream_reader from, stream_writer to) {
+    co_await pump(from, to);
+    to.close();
+}
+coro<> carry_on(std::uint16_t port, stream_reader reader, stream_writer writer) {
+    const stream next = co_await open_connection("127.0.0.1", port);
+    co_await gather(carry(reader, next.writer), carry(next.reader, writer));
+}
+
+coro<bool> through_a_relay(stage&) {
+    server answering = co_await start_server(answer_much, "127.0.0.1", 0);
+    const auto relay = [port = answering.port()](stream_reader reader, stream_writer writer) {
+        return carry_on(port, std::move(reader), std::move(writer));
+    };
+    server listening = co_await start_server(relay, "127.0.0.1", 0);
+    const stream client = co_await open_connection("127.0.0.1", listening.port());
+    const std::string sent = much();
+    co_await client.writer.send(sent);
+    const bytearray answer = co_await client.reader.readexactly(much_size);
+    client.writer.close();
+    co_await client.writer.wait_closed();
+    co_return answer == sent;
+}
+
 const named_scene scenes[] = {
     {"over TCP", over_tcp},
     {"over a Unix socket", over_unix},
@@ -130,6 +171,7 @@ const named_scene scenes[] = {
     {"communicating with a child", communicating},
     {"running a program", running_a_program},
     {"with a protocol for a child", with_a_protocol_for_a_child},
+    {"through a relay", through_a_relay},
     {"until the server has ended", until_the_server_has_ended},
 };
 
@@ -146,6 +188,24 @@ TEST_CASE("connections and children survive that memory and descriptors run out 
 TEST_CASE("a signal during any system call changes nothing", "[faults]") { check_calls(harm::interrupted, scenes); }
 
 TEST_CASE("a transfer of one byte at any place changes nothing", "[faults]") { check_calls(harm::cut_short, scenes); }
+
+TEST_CASE("a relay reads and writes where the system does not move the bytes", "[faults]") {
+    // Without a pipe; without splice; and where only the destination cannot do it, which the second call asks.
+    for (const int chance : {0, 1, 2}) {
+        CAPTURE(chance);
+        int asked = 0;
+        std::unique_ptr<support::call_judge> judge;
+        const auto ask = [&](std::string_view call) -> support::call_fate {
+            if (chance == 0 && call == "pipe2") return {.error = (++asked, EMFILE)};
+            if (chance != 0 && call == "splice" && ++asked >= chance) return {.error = EINVAL};
+            return {};
+        };
+        const bool well = play(
+            through_a_relay, [&](event_loop&) { judge = std::make_unique<support::call_judge>(ask); }, [&] { judge.reset(); });
+        CHECK(well);
+        CHECK(asked >= std::max(1, chance));
+    }
+}
 
 TEST_CASE("connections and children survive a cancellation before the start of any task", "[faults]") {
     check_tasks(fault::cancel_before_start, scenes);

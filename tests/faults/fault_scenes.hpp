@@ -193,7 +193,7 @@ inline bool changes_nothing(harm kind) { return kind == harm::interrupted || kin
 
 inline bool transfers(std::string_view call) {
     return call == "recv" || call == "recvmsg" || call == "read" || call == "send" || call == "sendmsg" ||
-           call == "write" || call == "writev";
+           call == "write" || call == "writev" || call == "splice";
 }
 
 /// Returns: what becomes of a call; nothing happens to one that this cannot happen to.

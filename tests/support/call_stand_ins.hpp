@@ -151,6 +151,12 @@ ssize_t sendmsg(int fd, const msghdr* message, int flags) {
                                             });
 }
 
+ssize_t splice(int from, off64_t* from_at, int to, off64_t* to_at, size_t size, unsigned flags) {
+    static const auto next = support::detail::next_of(&::splice, "splice");
+    return support::detail::transfer(
+        "splice", size, [=](std::size_t most) { return next(from, from_at, to, to_at, most, flags); });
+}
+
 // ---- descriptors ----
 
 int fcntl(int fd, int command, ...) {

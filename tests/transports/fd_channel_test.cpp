@@ -216,6 +216,57 @@ TEST_CASE("a terminal whose other side is gone is at its end", "[transports]") {
     CHECK(!done.error);
 }
 
+TEST_CASE("the system moves bytes between sockets and pipes by itself", "[transports]") {
+    runner owner;
+    for (const bool tcp : {false, true}) {
+        CAPTURE(tcp);
+        auto [near, far] = tcp ? tcp_pair() : unix_pair();
+        const auto [out, in] = pipe_pair();
+        const int raw = far.get();
+        socket_channel from(owner.get_loop(), std::move(far));
+        socket_channel to(owner.get_loop(), std::move(near));
+        CHECK(from.splices());
+        CHECK(from.splice_to(in.get(), 100).would_block());
+        CHECK(send(to, "across").count == 6);
+        wait_readable(raw);
+        CHECK(from.splice_to(in.get(), 4).count == 4);
+        CHECK(from.splice_to(in.get(), 100).count == 2);
+        CHECK(from.splice_from(out.get(), 6).count == 6);  // back
+        transfer done;
+        CHECK(receive(to, done) == "across");
+        to.shutdown_send();
+        wait_readable(raw);
+        const transfer end = from.splice_to(in.get(), 100);
+        CHECK((end.count == 0 && !end.error));
+    }
+    auto [source, near] = pipe_pair();
+    auto [far, destination] = pipe_pair();
+    pipe_channel from(owner.get_loop(), std::move(source), pipe_end::read);
+    pipe_channel to(owner.get_loop(), std::move(destination), pipe_end::write);
+    CHECK(from.splices());
+    CHECK(to.splices());
+    REQUIRE(::write(near.get(), "piped", 5) == 5);
+    const auto [out, in] = pipe_pair();
+    CHECK(from.splice_to(in.get(), 100).count == 5);
+    CHECK(to.splice_from(out.get(), 5).count == 5);
+    char seen[8];
+    CHECK(::read(far.get(), seen, sizeof seen) == 5);
+    far.reset();
+    REQUIRE(::write(near.get(), "more", 4) == 4);
+    CHECK(from.splice_to(in.get(), 100).count == 4);
+    CHECK(to.splice_from(out.get(), 4).error == std::errc::broken_pipe);  // and no signal
+}
+
+TEST_CASE("a descriptor that would block, or is neither a socket nor a pipe, is not spliced", "[transports]") {
+    runner owner;
+    auto [near, far] = unix_pair();
+    REQUIRE(::fcntl(near.get(), F_SETFL, 0) == 0);
+    const socket_channel blocking(owner.get_loop(), std::move(near));
+    CHECK_FALSE(blocking.splices());
+    const pipe_channel device(owner.get_loop(), unique_fd(::open("/dev/null", O_WRONLY | O_NONBLOCK)), pipe_end::write);
+    CHECK_FALSE(device.splices());
+}
+
 TEST_CASE("closing a channel closes its descriptor, once", "[transports]") {
     runner owner;
     silent_handler handler;

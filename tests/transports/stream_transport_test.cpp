@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdlib>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <new>
@@ -22,122 +21,15 @@
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
+#include "transports/scripted_stage.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
 using testing::recording_protocol;
 using testing::test_loop;
+using namespace scripted;
 
 namespace {
-
-// What a scripted channel answers, and what was asked of it.
-struct script {
-    std::deque<transfer> receives;            // answers of receive, before it would block
-    std::deque<std::string> data;             // of the answers that have a count
-    std::deque<transfer> sends;               // answers of send; without one it takes everything
-    std::vector<std::string> sent;            // what each send took
-    std::vector<std::size_t> pieces;          // how many pieces each send was offered
-    int receive_calls = 0;
-    int readable_waits = 0;
-    int writable_waits = 0;
-    bool shut_down = false;
-    bool closed = false;
-    bool sends_only = false;
-    bool gone = false;  // the receiver, when it only sends
-    fd_handler* handler = nullptr;
-
-    void arrive(std::string bytes, transfer::rest left = transfer::rest::unknown) {
-        receives.push_back({bytes.size(), {}, left});
-        data.push_back(std::move(bytes));
-    }
-    void arrive_end() { receives.push_back({}); }
-    void arrive_error(std::errc code) {
-        receives.push_back({0, std::make_error_code(code), transfer::rest::nothing});
-    }
-};
-
-transfer would_block() {
-    return {0, std::make_error_code(std::errc::operation_would_block), transfer::rest::nothing};
-}
-
-class scripted_channel final : public stream_channel {
-public:
-    explicit scripted_channel(std::shared_ptr<script> played) : script_(std::move(played)) {}
-
-    void attach(fd_handler& handler) override { script_->handler = &handler; }
-    [[nodiscard]] bool can_receive() const noexcept override { return !script_->sends_only; }
-    [[nodiscard]] bool can_send() const noexcept override { return true; }
-    [[nodiscard]] bool can_half_close() const noexcept override { return true; }
-    transfer receive(std::span<std::byte> buffer) noexcept override {
-        ++script_->receive_calls;
-        if (script_->receives.empty()) return would_block();
-        const transfer answer = script_->receives.front();
-        script_->receives.pop_front();
-        if (answer.count == 0) return answer;
-        const std::string bytes = script_->data.front();
-        script_->data.pop_front();
-        std::memcpy(buffer.data(), bytes.data(), std::min(buffer.size(), bytes.size()));
-        return answer;
-    }
-    transfer send(std::span<const bytes_view> pieces) noexcept override {
-        std::string offered;
-        for (const bytes_view& piece : pieces) offered += piece.str();
-        transfer answer{offered.size(), {}, transfer::rest::unknown};
-        if (!script_->sends.empty()) {
-            answer = script_->sends.front();
-            script_->sends.pop_front();
-        }
-        script_->pieces.push_back(pieces.size());
-        script_->sent.push_back(offered.substr(0, answer.count));
-        return answer;
-    }
-    void await_readable() override { ++script_->readable_waits; }
-    void await_writable() override { ++script_->writable_waits; }
-    void shutdown_send() noexcept override { script_->shut_down = true; }
-    [[nodiscard]] bool watches_receiver() const noexcept override { return script_->sends_only; }
-    [[nodiscard]] bool receiver_gone() const noexcept override { return script_->gone; }
-    void close() noexcept override { script_->closed = true; }
-    [[nodiscard]] bool query_extra_info(extra_info_query&) const override { return false; }
-    [[nodiscard]] std::string describe() const override { return "scripted"; }
-
-private:
-    std::shared_ptr<script> script_;
-};
-
-// A started transport over a script. Everything happens when settle() lets the loop run.
-struct stage {
-    explicit stage(std::shared_ptr<recording_protocol> served = std::make_shared<recording_protocol>(),
-                   bool sends_only = false)
-        : protocol(std::move(served)) {
-        played->sends_only = sends_only;
-        loop.loop().set_exception_handler([this](const exception_context& context) {
-            reports.push_back(context.message + ": " + describe(context.exception));
-        });
-        made = std::make_shared<stream_transport>(loop.loop(), std::make_unique<scripted_channel>(played), protocol);
-        made->start();
-        loop.settle();
-    }
-    ~stage() {
-        made->abort();
-        loop.settle();
-    }
-    void in_turn(std::function<void()> action) {
-        loop.loop().call_soon([called = std::move(action)] { called(); });
-        loop.settle();
-    }
-    void readable() {
-        in_turn([this] { played->handler->on_readable(); });
-    }
-    void writable() {
-        in_turn([this] { played->handler->on_writable(); });
-    }
-
-    std::vector<std::string> reports;
-    test_loop loop;
-    std::shared_ptr<script> played = std::make_shared<script>();
-    std::shared_ptr<recording_protocol> protocol;
-    std::shared_ptr<stream_transport> made;
-};
 
 // Runs a function in data_received.
 class acting_protocol final : public recording_protocol {

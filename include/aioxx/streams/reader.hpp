@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include <aioxx/base/config.hpp>
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/result.hpp>
 #include <aioxx/buffer/bytearray.hpp>
@@ -75,9 +76,7 @@ public:
         if constexpr (Rules::borrows) {
             return content;
         } else {
-            value_type value = rules_.make(content);
-            if constexpr (!requires { Rules::stays; }) source_.use(rules_.size);
-            return value;
+            return take(content);
         }
     }
 
@@ -93,6 +92,12 @@ public:
     bool borrows() const noexcept override { return Rules::borrows; }
 
 private:
+    // A function of its own, so that the value is made where it is wanted and need not be moved there.
+    value_type take(bytes_view content) {
+        value_type value = rules_.make(content);
+        if constexpr (!requires { Rules::stays; }) source_.use(content.size());
+        return value;
+    }
     value_type take_outcome() {
         // Cancelled after the bytes were taken: they are delivered, or the error that holds them; the next
         // suspension throws.
@@ -265,7 +270,7 @@ struct line_rules {
     }
 
 private:
-    bool look_further(const receive_buffer& source, bytes_view present, std::size_t at, std::size_t& used) {
+    AIOXX_NOINLINE bool look_further(const receive_buffer& source, bytes_view present, std::size_t at, std::size_t& used) {
         std::optional<match> end;
         if (at != bytes_view::npos) end = match{at, at + 1};
         size = present.size();
@@ -422,6 +427,9 @@ public:
 
     /// The error that ended the stream, or null.
     [[nodiscard]] std::exception_ptr exception() const noexcept { return source_->failure(); }
+
+    /// The transport, or null when the connection is over, or the program feeds the reader itself.
+    [[nodiscard]] read_transport* transport() const noexcept { return source_->transport(); }
 
     // ---- the protocol's side ----
 

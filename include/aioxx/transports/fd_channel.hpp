@@ -201,6 +201,21 @@ public:
         fd_.reset();
     }
 
+#if defined(__linux__)
+    // A descriptor that has to stay blocking for other processes would block here as well.
+    [[nodiscard]] bool splices() const noexcept override {
+        struct stat found {};
+        const int flags = ::fcntl(fd(), F_GETFL);
+        return flags >= 0 && (flags & O_NONBLOCK) != 0 && ::fstat(fd(), &found) == 0 &&
+               (S_ISSOCK(found.st_mode) || S_ISFIFO(found.st_mode));
+    }
+    transfer splice_to(int pipe, std::size_t most) noexcept override { return splice(fd(), pipe, most); }
+    transfer splice_from(int pipe, std::size_t most) noexcept override {
+        detail::ignore_broken_pipe_signal();  // no flag prevents it
+        return splice(pipe, fd(), most);
+    }
+#endif
+
 protected:
     /// Parameters: `fd` non-blocking and close-on-exec.
     fd_channel(event_loop& loop, unique_fd fd) : loop_(loop), fd_(std::move(fd)) {}
@@ -208,6 +223,15 @@ protected:
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
 private:
+#if defined(__linux__)
+    static transfer splice(int from, int to, std::size_t most) noexcept {
+        const ssize_t count =
+            detail::uninterrupted([&] { return ::splice(from, nullptr, to, nullptr, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK); });
+        if (count < 0) return detail::failed_transfer(errno);
+        return {static_cast<std::size_t>(count), {}, transfer::rest::unknown};
+    }
+#endif
+
     event_loop& loop_;
     fd_watcher_ptr watcher_;
     unique_fd fd_;  // last: what a channel adds begins behind it

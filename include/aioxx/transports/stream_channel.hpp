@@ -36,6 +36,11 @@ struct transfer {
     [[nodiscard]] bool would_block() const noexcept {
         return error == std::errc::operation_would_block || error == std::errc::resource_unavailable_try_again;
     }
+    /// Whether the system cannot do this at all, however often it is tried.
+    [[nodiscard]] bool is_unsupported() const noexcept {
+        return error == std::errc::invalid_argument || error == std::errc::function_not_supported ||
+               error == std::errc::operation_not_supported;
+    }
 };
 
 /// A medium for bytes in one or both directions. Owned by one transport, used on the loop's thread only.
@@ -74,6 +79,17 @@ public:
     /// Sends bytes of a file without taking them through the program, as much as fits; 0 without an error is the end of
     /// the file. Parameters: `offset` in the file; `most` bytes.
     virtual transfer send_file(int, std::uint64_t, std::size_t) noexcept {
+        return {0, std::make_error_code(std::errc::operation_not_supported), transfer::rest::nothing};
+    }
+
+    /// Whether the system can move bytes between it and a pipe: splice_to and splice_from work.
+    [[nodiscard]] virtual bool splices() const noexcept { return false; }
+    /// As receive, into a pipe that is non-blocking and empty. Parameters: `most` bytes.
+    virtual transfer splice_to(int, std::size_t) noexcept {
+        return {0, std::make_error_code(std::errc::operation_not_supported), transfer::rest::nothing};
+    }
+    /// As send, from a pipe. Parameters: `most` bytes, which it has.
+    virtual transfer splice_from(int, std::size_t) noexcept {
         return {0, std::make_error_code(std::errc::operation_not_supported), transfer::rest::nothing};
     }
 

@@ -29,10 +29,12 @@
 #include <utility>
 #include <vector>
 
+#include <aioxx/base/config.hpp>
 #include <aioxx/base/contract.hpp>
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/function.hpp>
 #include <aioxx/base/intrusive_list.hpp>
+#include <aioxx/base/unique_fd.hpp>
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/buffer/gather_list.hpp>
@@ -130,6 +132,39 @@ public:
         return stopped ? stopped->sent : 0;
     }
 
+    /// Whether the system can move bytes between it and pipes, past the memory of the program.
+    [[nodiscard]] bool splices() const noexcept {
+        return is_open() && made_ && !opening_ && !layering_ && channel_->splices();
+    }
+
+    /// Takes reading away from the protocol, until end_diversion or set_protocol: what arrives is left to splice_to. The
+    /// protocol is told of the end and the loss only.
+    ///
+    /// Parameters: `arrived` is called by the loop when a splice_to that would have blocked can be tried again.
+    /// Returns: false when it is not possible: the transport does not splice, its protocol lends its memory, or reading is
+    /// diverted already.
+    bool divert_reading(function<void()> arrived);
+    void end_diversion();
+
+    /// Receives into a pipe.
+    ///
+    /// Returns: as receive of a channel. The end and a loss have been told to the protocol, or are about to be.
+    /// Requires: reading is diverted; the pipe is non-blocking and empty.
+    transfer splice_to(int pipe, std::size_t most);
+
+    /// Whether splice_from is possible now: nothing that was written before waits to be sent.
+    [[nodiscard]] bool is_free() const noexcept {
+        return is_open() && !eof_requested_ && all_sent() && !write_armed_;
+    }
+    /// Sends bytes that a pipe holds, before what is written later. What does not leave at once does so when it can, as if
+    /// it had been written; until then the protocol is paused.
+    ///
+    /// Parameters: `pipe` its end to read from, which is kept as long as that takes; `count` all that it holds.
+    /// Returns: false when the system cannot do it; nothing has happened then. Requires: is_free.
+    bool splice_from(std::shared_ptr<const unique_fd> pipe, std::size_t count);
+    /// Pauses the protocol until everything that was written has been sent.
+    void hold_writers();
+
     [[nodiscard]] event_loop& loop() const noexcept { return loop_; }
     [[nodiscard]] std::string describe() const override { return channel_->describe(); }
 
@@ -165,12 +200,19 @@ public:
     [[nodiscard]] write_buffer_limits get_write_buffer_limits() const noexcept override { return flow_limits(); }
     [[nodiscard]] std::size_t get_write_buffer_size() const noexcept override {
         if (has_ended()) return 0;
-        return queue_.size() + channel_->pending() + (occasional_ ? occasional_->held_back.size() : 0);
+        return queue_.size() + channel_->pending() + (occasional_ ? occasional_->waiting() : 0);
     }
     [[nodiscard]] std::uint64_t dropped_writes() const noexcept override { return occasional_ ? occasional_->dropped : 0; }
 
 private:
     enum class state : std::uint8_t { open, closing, lost, dead };
+
+    // Where what is received goes.
+    enum class delivery : std::uint8_t {
+        shown,    // the protocol is shown our memory
+        lent,     // the protocol lends its own
+        diverted  // somebody else receives
+    };
 
     // A file on its way.
     struct outgoing_file {
@@ -188,6 +230,11 @@ private:
         bytearray held_back;                        // written while a layer waits for the queue to run empty
         std::unique_ptr<outgoing_file> file;
 
+        function<void()> arrived;               // while reading is diverted
+        std::shared_ptr<const unique_fd> pipe;  // bytes in it are on their way, before what is queued; write_armed_ then
+        std::size_t piped = 0;                  // how many
+        bool until_sent = false;                // the protocol stays paused until all is sent
+
         flow_control flow;  // with other marks than usual, or more queued than those allow
 
         // Of a connection that was paused or wrote in vain.
@@ -196,9 +243,15 @@ private:
         duration paused{};
         time_point paused_since{};
 
+        // Bytes beside the queue, which there seldom are.
+        [[nodiscard]] AIOXX_COLD std::size_t waiting() const noexcept { return held_back.size() + piped; }
+        void forget_pipe() noexcept {
+            pipe.reset();
+            piped = 0;
+        }
         [[nodiscard]] bool is_idle() const noexcept {
-            return !opened && sent.empty() && held_back.empty() && !file && dropped == 0 && pauses == 0 &&
-                   !flow.is_paused() && flow.limits() == write_buffer_limits{};
+            return !opened && sent.empty() && held_back.empty() && !file && !arrived && !pipe && dropped == 0 &&
+                   pauses == 0 && !flow.is_paused() && flow.limits() == write_buffer_limits{};
         }
     };
     occasions& occasional() {
@@ -241,7 +294,10 @@ private:
     }
     [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
     [[nodiscard]] bool has_ended() const noexcept { return state_ == state::lost || state_ == state::dead; }
-    [[nodiscard]] bool is_drained() const noexcept { return queue_.empty() && channel_->pending() == 0; }
+    [[nodiscard]] bool is_queue_sent() const noexcept { return queue_.empty() && channel_->pending() == 0; }
+    [[nodiscard]] bool is_drained() const noexcept {
+        return is_queue_sent() && (!occasional_ || occasional_->piped == 0);
+    }
     [[nodiscard]] bool all_sent() const noexcept { return is_drained() && file() == nullptr; }
 
     void start_opening();
@@ -275,8 +331,15 @@ private:
     void continue_file();
     void send_from_file();
     void end_file(std::exception_ptr reason);
+    // Out of the usual way, in which the queue is one block: to initialise the list takes longer than to fill it.
+    AIOXX_NOINLINE std::size_t send_blocks() {
+        std::array<bytes_view, blocks_per_send> pieces;
+        const std::size_t count = queue_.fill(pieces);
+        return try_send(std::span<const bytes_view>(pieces.data(), count));
+    }
     void send_queue();
     void on_writable() override;
+    transfer send_piped();
     void report_flow(flow_control::transition change);
     void report_growth() {
         if (!is_open()) return;
@@ -306,7 +369,7 @@ private:
     std::shared_ptr<transport_owner> owner_;
 
     state state_ = state::open;
-    bool is_buffered_ = false;      // the protocol lends its memory
+    delivery delivery_ = delivery::shown;
     bool opening_ = false;          // the channel is not open yet
     bool layering_ = false;         // a layer is put in when all is sent
     bool made_ = false;             // connection_made was called
@@ -326,7 +389,8 @@ inline void stream_transport::set_protocol(std::shared_ptr<base_protocol> served
     const detail::served_protocol next(std::move(served));
     if (state_ == state::dead) return;
     protocol_ = std::shared_ptr<base_stream_protocol>(next.held, next.stream);
-    is_buffered_ = next.buffered != nullptr;
+    end_diversion();
+    delivery_ = next.buffered != nullptr ? delivery::lent : delivery::shown;
     if (std::exchange(eof_seen_, false) && wants_data()) read_on();  // the new one is told of the end as well
 }
 
@@ -415,6 +479,7 @@ inline void stream_transport::lose(std::exception_ptr exception) noexcept {
     state_ = state::lost;
     loss_reason_ = std::move(exception);
     queue_.clear();
+    if (occasional_) occasional_->forget_pipe();
     continuation().unlink();
     if (file() != nullptr) {
         std::exception_ptr reason = loss_reason_;
@@ -467,7 +532,7 @@ inline void stream_transport::on_readable() {
     if (!channel_->can_receive()) {
         if (has_ended()) return;
         if (!channel_->receiver_gone()) return arm_reading();
-        const bool clean = queue_.empty();
+        const bool clean = is_drained();
         return lose(clean ? nullptr
                           : std::make_exception_ptr(broken_error(std::make_error_code(std::errc::broken_pipe), "write")));
     }
@@ -492,13 +557,18 @@ inline std::size_t stream_transport::receive_once() {
     std::shared_ptr<base_stream_protocol> lender;  // it stays, because its memory is used
     std::span<std::byte> into;
     std::optional<receive_block> block;
-    if (!is_buffered_) {
+    if (delivery_ == delivery::shown) {
         try {
             into = block.emplace().room();
         } catch (...) {
             fail(std::current_exception(), "receive");
             return 0;
         }
+    } else if (delivery_ == delivery::diverted) {
+        function<void()> called = std::move(occasional().arrived);  // it may end the diversion
+        called();
+        if (delivery_ == delivery::diverted && !occasional().arrived) occasional().arrived = std::move(called);
+        return 0;
     } else {
         lender = protocol_;
         try {
@@ -536,14 +606,14 @@ inline std::size_t stream_transport::receive_once() {
 inline bool stream_transport::deliver(bytes_view data) {
     const auto served = protocol_;
     try {
-        if (is_buffered_) {
+        if (delivery_ == delivery::lent) {
             static_cast<buffered_protocol&>(*served).buffer_updated(data.size());
         } else {
             static_cast<protocol&>(*served).data_received(data);
         }
         return true;
     } catch (...) {
-        fail(std::current_exception(), is_buffered_ ? "buffer_updated" : "data_received");
+        fail(std::current_exception(), delivery_ == delivery::lent ? "buffer_updated" : "data_received");
         return false;
     }
 }
@@ -671,21 +741,31 @@ inline void stream_transport::on_writable() {
     if (opening_) return open_channel();
     write_armed_ = false;
     const auto held = self_;
+    if (occasional_ && occasional_->piped != 0) {
+        const transfer sent = send_piped();
+        if (sent.error && !sent.would_block()) return lose(channel_->failure_of(sent, "send"));
+    }
     if (file() != nullptr && is_drained()) send_from_file();
     send_queue();
 }
 
 inline void stream_transport::send_queue() {
     while (!queue_.empty() && !write_armed_) {
-        std::array<bytes_view, blocks_per_send> pieces;
-        const std::size_t count = queue_.fill(pieces);
-        const std::size_t taken = try_send(std::span<const bytes_view>(pieces.data(), count));
-        queue_.consume(taken);
+        if (queue_.has_several_pieces()) {
+            queue_.consume(send_blocks());
+        } else {
+            const bytes_view only = queue_.front();
+            queue_.consume(try_send(std::span<const bytes_view>(&only, 1)));
+        }
     }
     if (queue_.empty() && !write_armed_ && channel_->pending() != 0) try_send({});
     if (has_ended()) return;
-    if (occasional_) report_flow(occasional_->flow.shrank(get_write_buffer_size()));
-    if (has_ended() || !is_drained()) return;
+    if (occasional_) {
+        if (occasional_->piped != 0 || (occasional_->until_sent && !is_queue_sent())) return;
+        occasional_->until_sent = false;
+        report_flow(occasional_->flow.shrank(get_write_buffer_size()));
+    }
+    if (has_ended() || !is_queue_sent()) return;
     tell_sent();
     if (has_ended() || !all_sent()) return;
     if (state_ == state::closing) {
@@ -739,6 +819,83 @@ inline void stream_transport::send_from_file() {
 inline void stream_transport::end_file(std::exception_ptr reason) {
     const auto ended = take_file();
     ended->done(ended->sent, std::move(reason));
+}
+
+// ---- past the memory of the program ----
+
+inline bool stream_transport::divert_reading(function<void()> arrived) {
+    if (delivery_ != delivery::shown || !splices() || !channel_->can_receive()) return false;
+    occasional().arrived = std::move(arrived);
+    delivery_ = delivery::diverted;
+    return true;
+}
+
+inline void stream_transport::end_diversion() {
+    if (delivery_ != delivery::diverted) return;
+    delivery_ = delivery::shown;
+    occasional().arrived = nullptr;
+    forget_occasional();
+    if (wants_data()) read_on();
+}
+
+inline transfer stream_transport::splice_to(int pipe, std::size_t most) {
+    if (delivery_ != delivery::diverted || !wants_data()) {
+        return {0, std::make_error_code(std::errc::operation_would_block), transfer::rest::nothing};
+    }
+    const transfer received = channel_->splice_to(pipe, most);
+    if (received.would_block()) {
+        arm_reading();
+    } else if (received.error) {
+        if (!received.is_unsupported()) lose(channel_->failure_of(received, "receive"));
+    } else if (received.count == 0) {
+        end_of_stream();
+    } else {
+        ++counts_.receives;
+        counts_.bytes_received += received.count;
+    }
+    return received;
+}
+
+inline bool stream_transport::splice_from(std::shared_ptr<const unique_fd> pipe, std::size_t count) {
+    AIOXX_EXPECTS(is_free());
+    occasional().pipe = std::move(pipe);
+    occasional().piped = count;
+    const transfer sent = send_piped();
+    if (sent.is_unsupported() && occasional_->piped == count) {
+        occasional_->forget_pipe();
+        return false;
+    }
+    if (sent.error && !sent.would_block()) lose(channel_->failure_of(sent, "send"));
+    if (has_ended() || occasional_->piped == 0) return true;
+    counts_.most_queued = std::max(counts_.most_queued, get_write_buffer_size());
+    hold_writers();
+    return true;
+}
+
+// Until nothing is left or the medium refuses: only then is there an event when it takes more.
+inline transfer stream_transport::send_piped() {
+    transfer sent;
+    while (occasional_->piped != 0) {
+        sent = channel_->splice_from(occasional_->pipe->get(), occasional_->piped);
+        if (sent.would_block()) {
+            write_armed_ = true;
+            channel_->await_writable();
+            return sent;
+        }
+        if (sent.error || sent.count == 0) break;
+        verify_ = false;
+        ++counts_.sends;
+        counts_.bytes_sent += sent.count;
+        occasional_->piped -= sent.count;
+    }
+    if (occasional_->piped == 0) occasional_->forget_pipe();
+    return sent;
+}
+
+inline void stream_transport::hold_writers() {
+    if (!is_open() || is_drained()) return;
+    occasional().until_sent = true;
+    report_flow(occasional().flow.grew(write_buffer_limits::unlimited + 1));
 }
 
 inline void stream_transport::write_eof() {
