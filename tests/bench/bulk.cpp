@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 
 // tests/bench/bulk.cpp: bytes over a TCP connection on the loopback, each end a process on a CPU of its own: 64 KiB at a
-// time in one direction and in both, and messages of 64 bytes in one direction without waiting for answers. The ratio is
-// to Asio's callbacks; `raw` is a loop of send and recv that blocks.
+// time in one direction and in both, also with buffers of a fixed size in the kernel, and messages of 64 bytes in one
+// direction without waiting for answers. The ratio is to Asio's callbacks; `raw` is a loop of send and recv that blocks.
 //
 //   bulk [--rounds N]
 
@@ -34,6 +34,7 @@ struct work {
     std::uint64_t send = 0;
     std::uint64_t receive = 0;
     std::size_t piece = 64 * 1024;
+    int buffers = 0;  // in the kernel, in bytes; 0 lets it choose
 };
 
 // ---- raw ----
@@ -98,7 +99,9 @@ void run_asio(int fd, work to_do) {
 
 // ---- aioxx, protocol ----
 
-class end_protocol final : public aioxx::protocol {
+// After 64 KiB it gives way to what arrives, as Asio's end does after each operation: one that wrote until it is told to
+// pause would receive nothing for as long as the peer takes what it sends.
+class end_protocol final : public aioxx::protocol, private aioxx::ready_node {
 public:
     explicit end_protocol(const work& to_do) : left_(to_do), piece_(to_do.piece, 'x') {}
 
@@ -106,7 +109,11 @@ public:
 
     void connection_made(aioxx::transport& made) override {
         transport_ = &made;
-        write();
+        run();
+    }
+    void connection_lost(std::exception_ptr) override {
+        if (left_.send != 0 || left_.receive != 0) std::abort();
+        over.set_result();
     }
     void data_received(aioxx::bytes_view data) override {
         left_.receive -= data.size();
@@ -115,20 +122,22 @@ public:
     void pause_writing() override { paused_ = true; }
     void resume_writing() override {
         paused_ = false;
-        write();
+        if (!ready_node::is_linked()) run();
     }
 
 private:
-    void write() {
-        while (left_.send != 0 && !paused_) {
+    void run() override {
+        for (std::size_t written = 0; left_.send != 0 && !paused_;) {
+            if (written >= 64 * 1024) return aioxx::get_running_loop().defer(*this);
             const std::size_t size = std::min<std::uint64_t>(left_.send, piece_.size());
+            written += size;
             left_.send -= size;
             transport_->write(aioxx::bytes_view(piece_).first(size));
         }
         end_if_done();
     }
     void end_if_done() {
-        if (left_.send == 0 && left_.receive == 0 && !over.done()) over.set_result();
+        if (left_.send == 0 && left_.receive == 0) transport_->close();
     }
 
     work left_;
@@ -138,9 +147,8 @@ private:
 };
 aioxx::coro<> run_protocol_end(int fd, work to_do) {
     auto served = std::make_shared<end_protocol>(to_do);
-    auto made = co_await aioxx::connect_accepted_socket([served] { return served; }, aioxx::unique_fd(fd));
+    co_await aioxx::connect_accepted_socket([served] { return served; }, aioxx::unique_fd(fd));
     co_await served->over;
-    made.transport->close();
 }
 void run_protocol(int fd, work to_do) { aioxx::run(run_protocol_end(fd, to_do)); }
 
@@ -160,13 +168,21 @@ using end_function = void (*)(int, work);
 
 bench::reached measure(end_function near, work near_does, end_function far, work far_does) {
     const auto total = static_cast<double>(near_does.send + far_does.send);
-    return bench::measure_ends([&](int fd) { near(fd, near_does); }, [&](int fd) { far(fd, far_does); }, total);
+    const auto run_end = [](end_function end, int fd, const work& to_do) {
+        if (to_do.buffers != 0) {
+            bench::check(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &to_do.buffers, sizeof to_do.buffers), "SO_RCVBUF");
+            bench::check(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &to_do.buffers, sizeof to_do.buffers), "SO_SNDBUF");
+        }
+        end(fd, to_do);
+    };
+    return bench::measure_ends([&](int fd) { run_end(near, fd, near_does); }, [&](int fd) { run_end(far, fd, far_does); },
+                               total);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    const int rounds = bench::rounds_argument(argc, argv, 7);
+    const int rounds = bench::rounds_argument(argc, argv, 15);
     constexpr std::uint64_t amount = 1'000'000'000;
     work sends;
     sends.send = amount;
@@ -174,6 +190,8 @@ int main(int argc, char** argv) {
     receives.receive = amount;
     work both;
     both.send = both.receive = amount / 2;
+    work fixed = both;
+    fixed.buffers = 256 * 1024;
     work small;
     small.send = amount / 10;
     small.piece = 64;
@@ -193,6 +211,10 @@ int main(int argc, char** argv) {
                      {{"asio", pair(run_asio, both, both)},
                       {"protocol", pair(run_protocol, both, both)},
                       {"streams", pair(run_streams, both, both)}});
+    bench::print_row("two ways, buffers of 256 KiB", rounds, 1e6, "MB/s",
+                     {{"asio", pair(run_asio, fixed, fixed)},
+                      {"protocol", pair(run_protocol, fixed, fixed)},
+                      {"streams", pair(run_streams, fixed, fixed)}});
     const auto to_raw = [&](end_function end) {
         return [=] { return measure(end, small, run_raw, receives_small); };
     };

@@ -29,6 +29,7 @@ static_assert(bytes_like<bytearray> && !std::is_convertible_v<bytes_view, bytear
 static_assert(!std::is_constructible_v<bytearray, int>, "bytearray(0) must not be a null pointer");
 
 constexpr std::size_t inline_size = bytearray::inline_size;
+constexpr std::size_t largest_pooled = 248;  // of a block from the pool
 
 std::string text_of(std::size_t size) {
     std::string text(size, '\0');
@@ -515,15 +516,52 @@ TEST_CASE("memory is adopted and released without copying the content", "[buffer
 
     const std::unique_ptr<std::byte[]> small = bytes.release();
     CHECK(bytes_view(small.get(), 6) == "reused");
-    // A block as small as the inline one is copied, since its size is the mark of the inline one.
-    for (const std::size_t capacity : {std::size_t{1}, inline_size, inline_size + 1}) {
-        bytearray adopted = bytearray::adopt(std::make_unique<std::byte[]>(capacity), 1, capacity);
+}
+
+// Small blocks are of the pool, where those from elsewhere do not belong, nor may theirs be handed over.
+TEST_CASE("small memory is copied when it is adopted or released", "[buffer]") {
+    for (const std::size_t capacity : {std::size_t{1}, inline_size, inline_size + 1, largest_pooled, largest_pooled + 1}) {
+        CAPTURE(capacity);
+        auto block = std::make_unique<std::byte[]>(capacity);
+        const std::byte* const address = block.get();
+        bytearray adopted = bytearray::adopt(std::move(block), 1, capacity);
         CHECK(adopted == bytes_view("\0", 1));
-        CHECK(is_inline(adopted) == (capacity <= inline_size));
+        CHECK((adopted.data() == address) == (capacity > largest_pooled));
         adopted.append(text_of(100));
         CHECK(adopted.slice(1, std::nullopt) == text_of(100));
     }
+    for (const std::size_t size : {inline_size, inline_size + 1, largest_pooled, largest_pooled + 1}) {
+        CAPTURE(size);
+        bytearray bytes{bytes_view(text_of(size))};
+        const std::byte* const address = bytes.data();
+        const std::unique_ptr<std::byte[]> released = bytes.release();
+        CHECK((released.get() == address) == (size > largest_pooled));
+        CHECK(bytes_view(released.get(), size) == text_of(size));
+        CHECK(bytes.empty());
+        CHECK(is_inline(bytes));
+    }
 }
+
+#if !defined(AIOXX_NO_FRAME_POOL)
+TEST_CASE("the memory of small contents is used again", "[buffer]") {
+    for (const std::size_t size : {inline_size + 1, std::size_t{100}, largest_pooled}) {
+        CAPTURE(size);
+        const std::string text = text_of(size);
+        const void* address = nullptr;
+        {
+            const bytearray first{bytes_view(text)};
+            address = first.data();
+        }
+        const bytearray second{bytes_view(text)};
+        CHECK(second.data() == address);
+        bytearray grown;
+        for (const char each : text) grown.append(each);
+        CHECK(grown.data() != address);
+        CHECK(grown == text);
+        CHECK(second == text);
+    }
+}
+#endif
 
 TEST_CASE("slices, insertions and removals agree with std::string on random steps", "[buffer]") {
     std::mt19937 random(41);

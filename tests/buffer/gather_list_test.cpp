@@ -190,6 +190,27 @@ TEST_CASE("the list agrees with a std::string on random steps", "[buffer]") {
     }
 }
 
+TEST_CASE("the first piece is the whole content until there is a second one", "[buffer]") {
+    gather_list list;
+    CHECK_FALSE(list.has_several_pieces());
+    list.append("small");
+    CHECK(list.front() == "small");
+    list.append(" too");
+    CHECK(list.front() == "small too");
+    CHECK_FALSE(list.has_several_pieces());
+    const std::string large = text_of(gather_list::own_piece_from);
+    list.append(bytearray(large));
+    CHECK(list.has_several_pieces());
+    CHECK(list.front() == "small too");
+    list.consume(5);
+    CHECK(list.front() == " too");
+    list.consume(4);
+    CHECK_FALSE(list.has_several_pieces());
+    CHECK(list.front() == large);
+    list.consume(large.size());
+    CHECK_FALSE(list.has_several_pieces());
+}
+
 #if !defined(AIOXX_NO_FRAME_POOL)
 
 TEST_CASE("appending, filling and consuming small messages allocates nothing", "[buffer]") {

@@ -3,8 +3,10 @@
 #include <aioxx/streams/drain_gate.hpp>
 
 #include <memory>
+#include <string>
 #include <vector>
 
+#include <aioxx/core/task.hpp>
 #include <aioxx/testing/step.hpp>
 #include <aioxx/testing/test_loop.hpp>
 
@@ -76,7 +78,47 @@ TEST_CASE("who writes without end lets the others run once in a while (R3)", "[s
             CHECK(yields.ready());  // a breath, nothing to wait for
         }
     }
-    CHECK(suspended == 4);
+    CHECK(suspended == 16);
+}
+
+TEST_CASE("who writes without end lets the loop look at its descriptors, too", "[streams]") {
+    test_loop loop;
+    drain_gate gate;
+    std::string order;
+    const auto write_on = [](drain_gate& to, std::string& told) -> coro<> {
+        co_await to.drain(64 * 1024);
+        told += 'w';
+    };
+    const auto writing = create_task(loop.loop(), write_on(gate, order));
+    // Callbacks that follow each other in one turn come first.
+    loop.loop().call_soon([&] {
+        order += '1';
+        get_running_loop().call_soon([&] {
+            order += '2';
+            get_running_loop().call_soon([&] { order += '3'; });
+        });
+    });
+    loop.settle();
+    CHECK(order == "123w");
+    CHECK(writing.done());
+}
+
+TEST_CASE("a drain that only takes breath is cancelled as any other", "[streams]") {
+    test_loop loop;
+    drain_gate gate;
+    const auto write_on = [](drain_gate& to) -> coro<> { co_await to.drain(64 * 1024); };
+    SECTION("before it begins") {
+        auto writing = create_task(loop.loop(), write_on(gate));
+        writing.cancel();
+        loop.settle();
+        CHECK(writing.cancelled());
+    }
+    SECTION("in the same turn") {
+        auto writing = create_task(loop.loop(), write_on(gate));
+        loop.loop().call_soon([&] { writing.cancel(); });
+        loop.settle();
+        CHECK(writing.cancelled());
+    }
 }
 
 TEST_CASE("every drain after a loss learns the original reason", "[streams]") {

@@ -57,32 +57,39 @@ struct frame_lists {
     void give_back(std::size_t index) noexcept {
         while (void* const block = heads[index]) {
             heads[index] = *static_cast<void**>(block);
-            kept -= size_of(index);
+            room += size_of(index);
             frame_source.deallocate(block, size_of(index));
         }
     }
-    // Makes way for another class, so that blocks which nobody uses any more do not fill the pool for good.
-    AIOXX_COLD void make_way() noexcept {
-        do {
+    // Other classes make way, so that blocks which nobody uses any more do not fill the pool for good. Returns: false when
+    // the thread keeps nothing.
+    AIOXX_COLD bool make_room(std::size_t size) noexcept {
+        if (!keeps) return false;
+        while (room < size) {
             victim = (victim + 1) % classes;
-        } while (heads[victim] == nullptr);
-        give_back(victim);
+            give_back(victim);
+        }
+        return true;
     }
 
     void* heads[classes];
-    std::size_t kept;    // bytes
+    std::size_t room;    // for so many bytes more: none before the thread's cleaner exists, nor after
     std::size_t victim;  // the class that has made way last
-    bool keeps;          // whether the thread keeps freed blocks: not before its cleaner exists, nor after
+    bool keeps;          // whether the cleaner exists
 };
 
 inline constinit thread_local frame_lists free_frames{};
 
 // Gives a thread's blocks back at its end. Touched on the slow path only.
 struct frame_lists_cleaner {
-    frame_lists_cleaner() noexcept { free_frames.keeps = true; }
+    frame_lists_cleaner() noexcept {
+        free_frames.keeps = true;
+        free_frames.room = frame_lists::keep_at_most;
+    }
     ~frame_lists_cleaner() {
-        free_frames.keeps = false;
         for (std::size_t index = 0; index < frame_lists::classes; ++index) free_frames.give_back(index);
+        free_frames.keeps = false;
+        free_frames.room = 0;
     }
 };
 
@@ -92,16 +99,16 @@ inline void* allocate_new_frame(std::size_t size) {
     return frame_source.allocate(size);
 }
 
+// Short, because they are inlined everywhere: usually a block is there, or there is room for one.
 inline void* allocate_frame(std::size_t size) {
     if (size > frame_lists::largest) return frame_source.allocate(size);
     frame_lists& lists = free_frames;
     const std::size_t index = frame_lists::class_of(size);
-    if (void* block = lists.heads[index]) {
-        lists.heads[index] = *static_cast<void**>(block);
-        lists.kept -= frame_lists::size_of(index);
-        return block;
-    }
-    return allocate_new_frame(frame_lists::size_of(index));
+    void* const block = lists.heads[index];
+    if (block == nullptr) return allocate_new_frame(frame_lists::size_of(index));
+    lists.heads[index] = *static_cast<void**>(block);
+    lists.room += frame_lists::size_of(index);
+    return block;
 }
 
 inline void deallocate_frame(void* block, std::size_t size) noexcept {
@@ -109,11 +116,12 @@ inline void deallocate_frame(void* block, std::size_t size) noexcept {
     frame_lists& lists = free_frames;
     const std::size_t index = frame_lists::class_of(size);
     const std::size_t rounded = frame_lists::size_of(index);
-    if (!lists.keeps) return frame_source.deallocate(block, rounded);
-    while (lists.kept + rounded > frame_lists::keep_at_most) [[unlikely]] lists.make_way();
+    if (lists.room < rounded) [[unlikely]] {
+        if (!lists.make_room(rounded)) return frame_source.deallocate(block, rounded);
+    }
     *static_cast<void**>(block) = lists.heads[index];
     lists.heads[index] = block;
-    lists.kept += rounded;
+    lists.room -= rounded;
 }
 
 #endif

@@ -4,7 +4,8 @@
 // buffer/bytearray.hpp: owned growable bytes that are cheap to append to and cheap to remove from the front.
 // The content is a window in a block: consuming moves the window's start, and the content is moved back only
 // when room is needed and at least as many bytes were consumed, so that each byte is moved O(1) times.
-// Contents of up to inline_size bytes need no block.
+// Contents of up to inline_size bytes need no block, and small blocks come from the thread's pool: a line or a field
+// lives shortly.
 
 #include <algorithm>
 #include <compare>
@@ -22,6 +23,7 @@
 #include <string_view>
 #include <utility>
 
+#include <aioxx/base/block_pool.hpp>
 #include <aioxx/base/contract.hpp>
 #include <aioxx/buffer/byte_value.hpp>
 #include <aioxx/buffer/bytes_methods.hpp>
@@ -44,7 +46,18 @@ public:
     static constexpr std::size_t inline_size = 32;
 
     bytearray() noexcept = default;
-    explicit bytearray(bytes_view content) { append(content); }
+    explicit bytearray(bytes_view content) {
+        if (content.size() > largest_pooled) {
+            append(content);
+        } else {
+            if (content.size() > inline_size) {
+                capacity_ = std::max(content.size(), smallest_block);
+                heap_ = static_cast<std::byte*>(detail::allocate_frame(capacity_));
+            }
+            if (!content.empty()) std::memcpy(block(), content.data(), content.size());
+            end_ = content.size();
+        }
+    }
     bytearray(std::size_t count, std::byte value) { resize(count, value); }
 
     /// The elements of a range, bytes or integers, as ranges::to<bytearray>() and containers make it.
@@ -332,22 +345,22 @@ public:
         if (empty()) *this = bytearray();
     }
 
-    /// Makes a block from elsewhere the content, without copying unless it is as small as inline_size.
+    /// Makes a block from elsewhere the content, without copying unless it is small.
     /// Requires: the block has the capacity, and its first bytes, so many as the size, are initialised.
     [[nodiscard]] static bytearray adopt(std::unique_ptr<std::byte[]> block, std::size_t size,
                                          std::size_t capacity) {
         AIOXX_EXPECTS(size <= capacity);
-        if (capacity <= inline_size) return bytearray(bytes_view(block.get(), size));
+        if (capacity <= largest_pooled) return bytearray(bytes_view(block.get(), size));
         bytearray result;
         result.heap_ = block.release();
         result.capacity_ = capacity;
         result.end_ = size;
         return result;
     }
-    /// Hands over a block with the content at its start, and is empty then. The content is copied when it is
-    /// inline, and moved within the block when something was removed from its front.
+    /// Hands over a block with the content at its start, and is empty then. The content is copied when it has no
+    /// block of its own or a small one, and moved within the block when something was removed from its front.
     [[nodiscard]] std::unique_ptr<std::byte[]> release() {
-        if (is_inline()) reallocate(smallest_block);
+        if (capacity_ <= largest_pooled) reallocate(largest_pooled + 1);
         show(0, capacity_);
         std::memmove(heap_, data(), size());
         std::unique_ptr<std::byte[]> content(heap_);
@@ -362,6 +375,8 @@ public:
 
 private:
     static constexpr std::size_t smallest_block = 2 * inline_size;
+    // Blocks up to this size are of the pool, which the capacity so tells; larger ones can be handed over.
+    static constexpr std::size_t largest_pooled = 248;
 
     [[nodiscard]] bool is_inline() const noexcept { return capacity_ == inline_size; }
     [[nodiscard]] std::byte* block() noexcept { return is_inline() ? inline_ : heap_; }
@@ -391,7 +406,8 @@ private:
 
     // Moves the content to the start of another block.
     void reallocate(std::size_t capacity) {
-        auto* const other = new std::byte[capacity];
+        auto* const other = capacity <= largest_pooled ? static_cast<std::byte*>(detail::allocate_frame(capacity))
+                                                       : new std::byte[capacity];
         const std::size_t held = size();
         if (held != 0) std::memcpy(other, data(), held);
         free_block();
@@ -431,7 +447,12 @@ private:
     }
 
     void free_block() noexcept {
-        if (!is_inline()) delete[] heap_;
+        if (capacity_ > largest_pooled) {
+            delete[] heap_;
+        } else if (!is_inline()) {
+            show(0, capacity_);
+            detail::deallocate_frame(heap_, capacity_);
+        }
     }
 
     void steal(bytearray& other) noexcept {

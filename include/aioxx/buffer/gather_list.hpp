@@ -56,6 +56,9 @@ public:
         link(*new owned_block(std::move(piece)));
     }
 
+    /// The first piece. Requires: not empty. Lifetime: as below.
+    [[nodiscard]] bytes_view front() const noexcept { return first_->content(); }
+    [[nodiscard]] bool has_several_pieces() const noexcept { return first_ != last_; }
     /// Lists the first pieces, as many as fit. Returns: how many. Lifetime: until the next change.
     [[nodiscard]] std::size_t fill(std::span<bytes_view> pieces) const noexcept {
         std::size_t count = 0;

@@ -153,7 +153,7 @@ private:
 
 /// Runs a coroutine on a loop, from any other thread (asyncio: run_coroutine_threadsafe).
 ///
-/// Returns: a result to block for; cancelling it cancels the task.
+/// Returns: a result to block for. Cancellation: of the result: cancels the task.
 /// Errors: invalid_state_error when the loop is closed, std::invalid_argument for an empty coroutine. The result ends
 /// with invalid_state_error when the loop is closed before the coroutine has ended.
 /// Lifetime: the loop lives until this returns. The coroutine is destroyed on the loop's thread.
