@@ -8,6 +8,7 @@
 #include <aioxx/streams/datagram_socket.hpp>
 #include <aioxx/streams/drain_gate.hpp>
 #include <aioxx/streams/expiry.hpp>
+#include <aioxx/streams/handler_task.hpp>
 #include <aioxx/streams/open_connection.hpp>
 #include <aioxx/streams/pump.hpp>
 #include <aioxx/streams/reader.hpp>

@@ -39,11 +39,13 @@
 #include <aioxx/websocket/proto/mask.hpp>
 #include <aioxx/websocket/proto/masking_keys.hpp>
 #include <aioxx/websocket/proto/message.hpp>
+#include <aioxx/websocket/proto/message_view.hpp>
 #include <aioxx/websocket/proto/opcode.hpp>
 #include <aioxx/websocket/proto/permessage_deflate.hpp>
 #include <aioxx/websocket/proto/server_handshake.hpp>
 #include <aioxx/websocket/proto/utf8.hpp>
 #include <aioxx/websocket/proto/vector_blocks.hpp>
+#include <aioxx/websocket/proto/whole_messages.hpp>
 #include <aioxx/websocket/proxy.hpp>
 #include <aioxx/websocket/read_head.hpp>
 #include <aioxx/websocket/reconnecting.hpp>

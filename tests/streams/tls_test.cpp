@@ -8,6 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include <sys/socket.h>
+
+#include <aioxx/streams/pump.hpp>
 #include <aioxx/tasks/gather.hpp>
 #include <aioxx/tasks/runner.hpp>
 #include <aioxx/tasks/sleep.hpp>
@@ -42,6 +45,11 @@ coro<> serve_starttls(stream_reader reader, stream_writer writer) {
     const bytearray secret = co_await reader.readline();
     command.append(secret);
     co_await writer.send(command);
+}
+
+coro<> relay_once(stream_reader from, stream_writer to) {
+    co_await pump(from, to);
+    to.close();
 }
 
 std::pair<stream, stream> memory_streams() {
@@ -170,4 +178,34 @@ TEST_CASE("a stream that is over cannot be secured", "[streams]") {
         CHECK(refused);
         co_await end(listening);
     }());
+}
+
+TEST_CASE("a pump from or into a secure stream goes through memory", "[streams]") {
+    for (const bool into : {false, true}) {
+        CAPTURE(into);
+        run_bounded([](bool secure_destination) -> coro<> {
+            int ends[2];
+            REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+            const stream near = co_await open_socket(unique_fd(ends[0]));
+            const stream far = co_await open_socket(unique_fd(ends[1]));
+            const auto relay = [near, secure_destination](stream_reader reader, stream_writer writer) {
+                return relay_once(secure_destination ? near.reader : reader, secure_destination ? writer : near.writer);
+            };
+            server listening = co_await start_server(relay, "127.0.0.1", 0, support::server_context());
+            tls::connection_options named;
+            named.server_hostname = "localhost";
+            const stream client = co_await open_connection("127.0.0.1", listening.port(), support::client_context(), named);
+            const stream& source = secure_destination ? far : client;
+            const stream& destination = secure_destination ? client : far;
+            const std::string sent(2'000'000, 's');
+            const task<> sending = create_task([](stream_writer to, const std::string& text) -> coro<> {
+                co_await to.send(text);
+                to.close();
+            }(source.writer, sent));
+            const bytearray received = co_await destination.reader.read();
+            CHECK(received == sent);
+            co_await sending;
+            co_await end(listening);
+        }(into));
+    }
 }

@@ -15,25 +15,31 @@ using namespace aioxx;
 using namespace std::chrono_literals;
 using testing::test_loop;
 using websocket::keepalive;
+using websocket::keepalive_times;
 using websocket::optional_time;
 using websocket::pending_pings;
 
 namespace {
 
 // Writes down when what was called for, in seconds.
-struct schedule final : websocket::keepalive_client {
-    schedule(optional_time interval, optional_time timeout) : calls(loop.loop(), interval, timeout, *this) {
-        calls.start();
+class schedule : private test_loop, public keepalive {
+public:
+    schedule(optional_time interval, optional_time timeout) : keepalive(test_loop::loop()), times_{interval, timeout} {
+        start();
     }
+    test_loop& loop() { return *this; }
+
+    std::vector<std::string> story;
+
+private:
+    keepalive_times times() const noexcept override { return times_; }
     void send_keepalive_ping() override { note("ping"); }
     void on_pong_overdue() override { note("overdue"); }
     void note(const char* what) {
-        story.push_back(what + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(loop.elapsed()).count()));
+        story.push_back(what + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(elapsed()).count()));
     }
 
-    test_loop loop;
-    std::vector<std::string> story;
-    keepalive calls;
+    keepalive_times times_;
 };
 
 using story = std::vector<std::string>;
@@ -43,52 +49,52 @@ using story = std::vector<std::string>;
 TEST_CASE("a ping is due at every interval while pongs come", "[websocket]") {
     schedule with(20s, 20s);
     for (int i = 0; i < 3; ++i) {
-        with.loop.advance(i == 0 ? 25s : 20s);
-        with.calls.answered();
+        with.loop().advance(i == 0 ? 25s : 20s);
+        with.answered();
     }
-    with.loop.advance(10s);
+    with.loop().advance(10s);
     CHECK(with.story == story{"ping20", "ping40", "ping60"});
 }
 
 TEST_CASE("a pong that does not come is overdue, also when the timeout equals the interval", "[websocket]") {
     schedule equal(20s, 20s);
-    equal.loop.advance(39s);
+    equal.loop().advance(39s);
     CHECK(equal.story == story{"ping20"});
-    equal.loop.advance(1s);
+    equal.loop().advance(1s);
     CHECK(equal.story == story{"ping20", "overdue40"});
     schedule longer(10s, 25s);
-    longer.loop.advance(100s);
+    longer.loop().advance(100s);
     CHECK(longer.story == story{"ping10", "overdue35"});
 }
 
 TEST_CASE("a late pong makes the next ping follow at once", "[websocket]") {
     schedule with(10s, 25s);
-    with.loop.advance(30s);
-    with.calls.answered();
-    with.loop.settle();
+    with.loop().advance(30s);
+    with.answered();
+    with.loop().settle();
     CHECK(with.story == story{"ping10", "ping30"});
 }
 
 TEST_CASE("without a timeout pings go on, without an interval there are none", "[websocket]") {
     schedule untimed(10s, {});
-    untimed.loop.advance(35s);
+    untimed.loop().advance(35s);
     CHECK(untimed.story == story{"ping10", "ping20", "ping30"});
     schedule off({}, 20s);
-    off.loop.advance(100s);
+    off.loop().advance(100s);
     CHECK(off.story.empty());
 }
 
 TEST_CASE("stop ends both timers", "[websocket]") {
     schedule before(10s, 10s);
-    before.loop.advance(5s);
-    before.calls.stop();
-    before.loop.advance(100s);
+    before.loop().advance(5s);
+    before.stop();
+    before.loop().advance(100s);
     CHECK(before.story.empty());
     schedule waiting(10s, 10s);
-    waiting.loop.advance(15s);
-    waiting.calls.stop();
-    waiting.calls.answered();
-    waiting.loop.advance(100s);
+    waiting.loop().advance(15s);
+    waiting.stop();
+    waiting.answered();
+    waiting.loop().advance(100s);
     CHECK(waiting.story == story{"ping10"});
 }
 

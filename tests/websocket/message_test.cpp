@@ -9,7 +9,6 @@
 
 using namespace aioxx;
 using websocket::message;
-using websocket::message_view;
 
 TEST_CASE("a message copies and moves like a value", "[websocket]") {
     const std::string text(1000, 't');
@@ -44,9 +43,4 @@ TEST_CASE("the memory of a message is used again, unless it was moved away", "[w
     }
     CHECK(kept == "kept");
     CHECK(websocket::detail::take_spare(500).data() != place);
-}
-
-TEST_CASE("a view shows its bytes as text", "[websocket]") {
-    const message_view view{true, bytes_view("text")};
-    CHECK(view.str() == "text");
 }

@@ -9,8 +9,11 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <aioxx/core/instrument.hpp>
+#include <aioxx/core/task_base.hpp>
 #include <aioxx/streams/tls.hpp>
 #include <aioxx/tasks/runner.hpp>
 #include <aioxx/tasks/sleep.hpp>
@@ -194,6 +197,81 @@ TEST_CASE("a handler that returns closes with 1000, one that throws with 1011 an
         CHECK(describe(reported.seen[0]).find("the handler's own error") != std::string::npos);
         CHECK(describe(reported.seen[0]).find("/there") != std::string::npos);
         co_await end(listening);
+    }());
+}
+
+TEST_CASE("the task of a handler is called connection, and may be cancelled at any time", "[websocket]") {
+    test_loop loop;
+    loop.run([]() -> coro<> {
+        testing::report_collector reported;
+        struct first_cancelled : instrument {
+            void task_started(loop_task& started) noexcept override {
+                if (dynamic_cast<websocket::detail::serving::visitor*>(&started) == nullptr) return;
+                ++handlers;
+                if (handlers == 1) static_cast<task_base&>(started).cancel();
+            }
+            int handlers = 0;
+        };
+        first_cancelled harm;
+        get_running_loop().add_instrument(harm);
+        auto names = std::make_shared<std::vector<std::string>>();
+        const auto handler = [names](ws_connection with) -> coro<> {
+            names->push_back(current_task()->name());
+            task_base* const self = current_task();
+            get_running_loop().call_later(1s, [self] { self->cancel(); });
+            static_cast<void>(co_await with.receive());
+        };
+        memory_server at(handler);
+        const ws_connection before = co_await at.connect();
+        co_await before.wait_closed();
+        CHECK(before.close_code() == close_code::going_away);
+        CHECK(names->empty());
+        const ws_connection later = co_await at.connect();
+        co_await later.wait_closed();
+        CHECK(later.close_code() == close_code::going_away);
+        CHECK(*names == std::vector<std::string>{"connection"});
+        CHECK(harm.handlers == 2);
+        CHECK(at.server().connections().empty());
+        at.server().close();
+        co_await at.server().wait_closed();
+        CHECK(reported.seen.empty());
+    }());
+}
+
+TEST_CASE("what a handler throws before it is a coroutine is reported as well, and closes with 1011", "[websocket]") {
+    test_loop loop;
+    loop.run([]() -> coro<> {
+        testing::report_collector reported;
+        const auto handler = [](ws_connection with) {
+            if (with.is_open()) throw std::runtime_error("refused");
+            return echo(std::move(with));
+        };
+        memory_server at(handler);
+        const ws_connection ws = co_await at.connect();
+        co_await ws.wait_closed();
+        CHECK(ws.close_code() == close_code::internal_error);
+        REQUIRE(reported.seen.size() == 1);
+        CHECK(describe(reported.seen[0]).find("refused") != std::string::npos);
+        at.server().close();
+        co_await at.server().wait_closed();
+    }());
+}
+
+TEST_CASE("handlers go on when nobody has the server any more", "[websocket]") {
+    test_loop loop;
+    loop.run([]() -> coro<> {
+        auto at = std::make_unique<memory_server>([](ws_connection with) -> coro<> {
+            const message received = co_await with.receive();
+            co_await with.send(received);
+        });
+        const ws_connection ws = co_await at->connect();
+        at->server().close(false);
+        at.reset();
+        co_await ws.send_text("still there?");
+        const message echoed = co_await ws.receive();
+        CHECK(echoed.str() == "still there?");
+        co_await ws.wait_closed();
+        CHECK(ws.close_code() == close_code::normal_closure);
     }());
 }
 
@@ -793,6 +871,29 @@ TEST_CASE("beyond the limit of connections clients are refused with 503 until on
     }());
 }
 
+TEST_CASE("a client whose handler has returned counts until its connection is over", "[websocket]") {
+    test_loop loop;
+    loop.run([]() -> coro<> {
+        serve_options options;
+        options.max_connections = 1;
+        memory_server at([](ws_connection) -> coro<> { co_return; }, options);
+        const stream client = co_await at.connect_raw();  // answers no Close
+        co_await client.writer.send(opening_request());
+        const std::string close = wire::frame(role::server, opcode::close, wire::close_payload(1000));
+        const bytearray answer = co_await client.reader.readuntil(close);
+        CHECK(status_of(std::string(answer.str())) == "101");
+        co_await sleep(9s);
+        const std::string refused = co_await at.answer_to(opening_request());
+        CHECK(status_of(refused) == "503");
+        at.server().close();
+        const task<> waiting = create_task(at.server().wait_closed());
+        co_await sleep(500ms);
+        CHECK_FALSE(waiting.done());
+        co_await sleep(1s);  // the close timeout
+        CHECK(waiting.done());
+    }());
+}
+
 TEST_CASE("a client that sends its request byte by byte is dropped after the open timeout", "[websocket]") {
     test_loop loop;
     loop.run([]() -> coro<> {
@@ -937,4 +1038,10 @@ TEST_CASE("many connections at a time are served, each as if it were alone", "[w
         co_await sleep(1ms);
         CHECK(at.server().connections().empty());
     }());
+}
+
+TEST_CASE("what an idle connection keeps is small", "[websocket]") {
+    CHECK(sizeof(websocket::detail::connection_state_machine) <= 640);
+    CHECK(sizeof(websocket::detail::serving::visitor) <= 216);
+    CHECK(sizeof(decltype(std::declval<ws_connection>().receive_view())) <= 80);  // it lies in the handler's frame
 }

@@ -5,7 +5,9 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <utility>
 
 #include <aioxx/net/connect.hpp>
 #include <aioxx/streams/open_connection.hpp>
@@ -83,6 +85,18 @@ TEST_CASE("a stream that is over cannot be taken over", "[websocket]") {
         const stream_writer gone = with->ours->writer;
         CHECK_THROWS_AS(websocket::detail::take_over(gone, role::server, connection_limits(), {}), closed_error);
     }());
+}
+
+TEST_CASE("a connection whose heads cannot be kept is none", "[websocket]") {
+    test_loop loop;
+    auto state = std::make_shared<websocket::detail::connection_state_machine>(loop.loop(), role::server,
+                                                                               connection_limits());
+    const std::weak_ptr<websocket::detail::connection_state_machine> watched = state;
+    websocket::http_response response;
+    response.status = 1;
+    CHECK_THROWS_AS(websocket::connection(std::move(state), "", websocket::http_request(), response),
+                    std::invalid_argument);
+    CHECK(watched.expired());
 }
 
 TEST_CASE("a connection gets its limits from the options of its side", "[websocket]") {

@@ -12,8 +12,9 @@
 #include <utility>
 
 #include <aioxx/core/coroutine.hpp>
-#include <aioxx/core/task.hpp>
+#include <aioxx/core/task_options.hpp>
 #include <aioxx/net/listen.hpp>
+#include <aioxx/streams/handler_task.hpp>
 #include <aioxx/streams/open_connection.hpp>
 #include <aioxx/streams/stream_protocol.hpp>
 
@@ -25,57 +26,28 @@ concept stream_handler = std::is_invocable_r_v<coro<>, Handler&, stream_reader, 
 
 namespace detail {
 
-// Reports what a handler threw. Returns: false for what is no error: a cancellation.
-inline bool is_reported(const std::exception_ptr& thrown, const stream_writer& writer) {
-    if (is_cancelled(thrown)) return false;
+inline void report_handler(const std::exception_ptr& thrown, const stream_writer& writer) {
     get_running_loop().call_exception_handler(
         {"exception in a connection handler", thrown,
          writer.transport() != nullptr ? writer.transport()->describe() : std::string("a lost connection")});
-    return true;
 }
 
-// The task of one connection. It is what a coroutine around the handler would be, without that one's frame: an idle
-// connection keeps what is here as long as it lasts. Its end closes the connection.
+// The task of one connection. Its end closes the connection.
 template <class Handler>
-class connection_task final : public outcome_state<void, task_base> {
-    using base = outcome_state<void, task_base>;
-    using handle_type = coro<>::handle_type;
-
+class connection_task final : public handler_task {
 public:
     connection_task(event_loop& loop, coro<>&& handling, const task_options& options, std::shared_ptr<Handler> handler,
                     stream_writer writer)
-        : connection_task(loop, handling.release(), options, std::move(handler), std::move(writer)) {}
-
-    [[nodiscard]] std::string name() const override {
-        std::string given = base::name();
-        return given == "Task-" + std::to_string(number()) ? "connection" : given;
-    }
+        : handler_task(loop, std::move(handling), options), handler_(std::move(handler)), writer_(std::move(writer)) {}
 
 private:
-    connection_task(event_loop& loop, handle_type root, const task_options& options, std::shared_ptr<Handler> handler,
-                    stream_writer writer)
-        : base(loop, root, options), handler_(std::move(handler)), writer_(std::move(writer)) {
-        root.promise().task = this;
-    }
-
-    bool collect() noexcept override {
-        auto& ended = handle_type::from_address(root_.address()).promise().outcome;
-        if (ended.has_exception() && is_reported(ended.exception(), writer_)) {
-            ended.reset();
-            ended.set_value();
-        }
-        const bool has_value = ended.has_value();
-        outcome = std::move(ended);
-        close();
-        return has_value;
-    }
-    void set_outcome(std::exception_ptr exception) noexcept override {
-        outcome.reset();
-        outcome.set_exception(std::move(exception));
-        close();  // it may never have begun
-    }
-    void close() noexcept {
-        loop().guarded([this] { writer_.close(); }, "exception at the end of a connection handler");
+    void ended(const std::exception_ptr& thrown) noexcept override {
+        loop().guarded(
+            [&] {
+                if (thrown && !is_cancelled(thrown)) report_handler(thrown, writer_);
+                writer_.close();
+            },
+            "exception at the end of a connection handler");
     }
 
     std::shared_ptr<Handler> handler_;  // its captures are the coroutine's as well
@@ -88,19 +60,15 @@ void start_handler(const std::shared_ptr<Handler>& handler, const std::shared_pt
     event_loop& loop = get_running_loop();
     stream connection = make_stream(state);
     const stream_writer writer = connection.writer;
-    task_options options;
-    if (loop.looks_at_new_tasks()) [[unlikely]] {
-        options.name = "connection";
-        look_at_new_task(loop, options);
-    }
+    const task_options options = handler_task::options_for(loop);
     try {
         coro<> handling = (*handler)(std::move(connection.reader), std::move(connection.writer));
-        if (!handling) throw_no_coroutine();
         const state_ptr started(new connection_task<Handler>(loop, std::move(handling), options, handler, writer));
         started->start(options.eager_start);
     } catch (...) {  // before the first step
         writer.close();
-        if (!is_reported(std::current_exception(), writer)) throw;
+        if (is_cancelled(std::current_exception())) throw;
+        report_handler(std::current_exception(), writer);
     }
 }
 

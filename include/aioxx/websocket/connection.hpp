@@ -26,7 +26,6 @@
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/core/async_generator.hpp>
 #include <aioxx/core/coroutine.hpp>
-#include <aioxx/core/frame_pool.hpp>
 #include <aioxx/core/future.hpp>
 #include <aioxx/core/future_base.hpp>
 #include <aioxx/io/endpoint.hpp>
@@ -55,27 +54,6 @@ concept fragment_range = !message_content<T> && std::ranges::input_range<T> &&
 namespace detail {
 
 class serving;
-
-// What the handles of a connection share. Without them it has no purpose.
-class connection_owner : pinned, public pool_allocated {
-public:
-    connection_owner(std::shared_ptr<connection_state_machine> state, std::string protocol, const http_request& request,
-                     http_response response)
-        : machine(std::move(state)), subprotocol(std::move(protocol)), opening(request, std::move(response)) {}
-    ~connection_owner() { machine->go_away(); }
-
-    void add_reference() noexcept { ++references_; }
-    void drop_reference() noexcept {
-        if (--references_ == 0) delete this;
-    }
-
-    const std::shared_ptr<connection_state_machine> machine;
-    const std::string subprotocol;
-    const opening_heads opening;
-
-private:
-    unsigned references_ = 0;
-};
 
 // A message in several frames that is being sent. One that is given up fails the connection: it cannot be completed.
 class fragmented_message : pinned {
@@ -109,25 +87,31 @@ private:
 template <class Take>
 class [[nodiscard]] receive_awaiter final : public connection_state_machine::arrival {
 public:
-    receive_awaiter(state_ptr<connection_owner> from, const char* operation, Take take)
-        : arrival(*from->machine, operation, Take::what), from_(std::move(from)), take_(std::move(take)) {}
+    receive_awaiter(state_ptr<connection_state_machine> from, Take take)
+        : arrival(std::move(from), Take::what), take_(std::move(take)) {}
 
     decltype(auto) await_resume() {
         this->arrive(Take::end_is_result);
-        return take_(*from_->machine);
+        return take_(this->machine());
     }
 
 private:
-    state_ptr<connection_owner> from_;
+    const char* waits_for() const noexcept override { return Take::operation; }
+
     [[no_unique_address]] Take take_;
 };
 
 struct take_message {
+    static constexpr const char* operation = "receive";
     static constexpr wanted what = wanted::message;
     static constexpr bool end_is_result = false;
     message operator()(connection_state_machine& from) const { return from.take_message(); }
 };
+struct take_for_recv : take_message {
+    static constexpr const char* operation = "recv";
+};
 struct take_message_or_end : take_message {
+    static constexpr const char* operation = "next";
     static constexpr bool end_is_result = true;
     std::optional<message> operator()(connection_state_machine& from) const {
         std::optional<message> next;
@@ -136,43 +120,44 @@ struct take_message_or_end : take_message {
     }
 };
 struct look_at_message : take_message {
+    static constexpr const char* operation = "receive_view";
     message_view operator()(connection_state_machine& from) const { return from.look_at_message(); }
 };
 struct look_at_batch : take_message {
+    static constexpr const char* operation = "receive_batch";
     std::span<const message_view> operator()(connection_state_machine& from) const { return from.look_at_batch(); }
 };
 struct look_at_part : look_at_message {
+    static constexpr const char* operation = "receive_streaming";
     static constexpr wanted what = wanted::part;
 };
+// A message of a kind; one of the other kind stays.
 template <bool Text>
-struct take_kind : take_message {
-    const char* operation;
-    explicit take_kind(const char* name) noexcept : operation(name) {}
-    message operator()(connection_state_machine& from) const {
-        const message_view first = from.peek_message();
-        if (first.is_text != Text) throw wrong_message_kind(operation, first.is_text, first.data.size());
-        return from.take_message();
-    }
-};
-struct take_text : take_kind<true> {
-    using take_kind<true>::take_kind;
+message take_kind(connection_state_machine& from, const char* operation) {
+    const message_view first = from.peek_message();
+    if (first.is_text != Text) throw wrong_message_kind(operation, first.is_text, first.data.size());
+    return from.take_message();
+}
+struct take_text : take_message {
+    static constexpr const char* operation = "receive_text";
     std::string operator()(connection_state_machine& from) const {
-        return std::string(take_kind<true>::operator()(from).str());
+        return std::string(take_kind<true>(from, operation).str());
     }
 };
-struct take_bytes : take_kind<false> {
-    using take_kind<false>::take_kind;
+struct take_bytes : take_message {
+    static constexpr const char* operation = "receive_bytes";
     bytearray operator()(connection_state_machine& from) const {
-        message taken = take_kind<false>::operator()(from);
+        message taken = take_kind<false>(from, operation);
         return std::move(taken.data);
     }
 };
 template <class FromText>
-struct take_value : take_kind<true> {
+struct take_value : take_message {
+    static constexpr const char* operation = "receive_json";
     FromText from_text;
-    explicit take_value(FromText make) : take_kind<true>("receive_json"), from_text(std::move(make)) {}
+    explicit take_value(FromText make) : from_text(std::move(make)) {}
     auto operator()(connection_state_machine& from) {
-        const message taken = take_kind<true>::operator()(from);
+        const message taken = take_kind<true>(from, operation);
         return std::invoke(from_text, taken.str());
     }
 };
@@ -189,7 +174,9 @@ class connection {
 public:
     connection(std::shared_ptr<detail::connection_state_machine> state, std::string subprotocol,
                const http_request& request, http_response response)
-        : owner_(new detail::connection_owner(std::move(state), std::move(subprotocol), request, std::move(response))) {}
+        : machine_(state.get()) {
+        machine().belong_to_user(std::move(state), std::move(subprotocol), request, std::move(response));
+    }
 
     // ---- receiving ----
 
@@ -197,22 +184,21 @@ public:
     ///
     /// Errors: connection_closed_ok after an orderly end, connection_closed_error after any other; busy_error when
     /// another task is receiving. Cancellation: safe, no message is lost.
-    [[nodiscard]] auto recv() const { return receive("recv", detail::take_message()); }
+    [[nodiscard]] auto recv() const { return receive(detail::take_for_recv()); }
     /// The same.
-    [[nodiscard]] auto receive() const { return receive("receive", detail::take_message()); }
+    [[nodiscard]] auto receive() const { return receive(detail::take_message()); }
 
     /// As receive, but nothing after an orderly end: `while (auto message = co_await connection.next())`.
     /// Cancellation: safe, no message is lost.
-    [[nodiscard]] auto next() const { return receive("next", detail::take_message_or_end()); }
+    [[nodiscard]] auto next() const { return receive(detail::take_message_or_end()); }
 
     /// As receive, without copying the message out of where it was received.
     ///
     /// Lifetime: the bytes are valid until the next receiving operation begins, and as long as a handle of the
     /// connection exists. Errors, Cancellation: as receive.
-    [[nodiscard]] auto receive_view() const { return receive("receive_view", detail::look_at_message()); }
+    [[nodiscard]] auto receive_view() const { return receive(detail::look_at_message()); }
 
-    /// The messages that are there, one at least and 64 at most, as receive_view shows them: for feeds of many small ones,
-    /// which cost about half of what they cost one by one.
+    /// The messages that are there, one at least and 16 at most, as receive_view shows them: for feeds of many small ones.
     ///
     /// Returns: std::span<const message_view>. Lifetime, Errors, Cancellation: as receive_view, the span itself included.
     /// Example:
@@ -220,17 +206,17 @@ public:
     ///         const auto batch = co_await connection.receive_batch();
     ///         for (const websocket::message_view& each : batch) handle(each.data);
     ///     }
-    [[nodiscard]] auto receive_batch() const { return receive("receive_batch", detail::look_at_batch()); }
+    [[nodiscard]] auto receive_batch() const { return receive(detail::look_at_batch()); }
 
     /// The text of the next message.
     ///
     /// Errors: as receive; wrong_message_kind when the next message is binary, which is not lost: receive gives it.
     /// Cancellation: safe, no message is lost.
-    [[nodiscard]] auto receive_text() const { return receive("receive_text", detail::take_text("receive_text")); }
+    [[nodiscard]] auto receive_text() const { return receive(detail::take_text()); }
 
     /// The bytes of the next message. As receive_text.
     /// Cancellation: safe, no message is lost.
-    [[nodiscard]] auto receive_bytes() const { return receive("receive_bytes", detail::take_bytes("receive_bytes")); }
+    [[nodiscard]] auto receive_bytes() const { return receive(detail::take_bytes()); }
 
     /// The next message, which is text, as a value.
     ///
@@ -241,7 +227,7 @@ public:
     ///     const auto value = co_await connection.receive_json([](auto text) { return nlohmann::json::parse(text); });
     template <class FromText>
     [[nodiscard]] auto receive_json(FromText from_text) const {
-        return receive("receive_json", detail::take_value<FromText>(std::move(from_text)));
+        return receive(detail::take_value<FromText>(std::move(from_text)));
     }
 
     /// All messages until an orderly end.
@@ -393,12 +379,12 @@ public:
         return received ? received->reason : std::string();
     }
     /// What was agreed on; empty for none.
-    [[nodiscard]] const std::string& subprotocol() const noexcept { return owner_->subprotocol; }
+    [[nodiscard]] const std::string& subprotocol() const noexcept { return machine().subprotocol(); }
     /// Whether messages may be compressed: both ends agreed on permessage-deflate.
     [[nodiscard]] bool is_compressed() const noexcept { return machine().compresses(); }
     /// The heads of the opening handshake. Lifetime: as long as a handle of the connection exists.
-    [[nodiscard]] const http_request& request() const { return owner_->opening.request(); }
-    [[nodiscard]] const http_response& response() const { return owner_->opening.response(); }
+    [[nodiscard]] const http_request& request() const { return machine().heads().request; }
+    [[nodiscard]] const http_response& response() const { return machine().heads().response; }
     /// The addresses of the two ends, also after the end; none where the transport has none.
     [[nodiscard]] aioxx::endpoint local_address() const { return machine().address(extra_info::sockname); }
     [[nodiscard]] aioxx::endpoint remote_address() const { return machine().address(extra_info::peername); }
@@ -409,27 +395,27 @@ public:
 
     /// Whether both refer to the same connection.
     friend bool operator==(const connection& a, const connection& b) noexcept {
-        return a.owner_.get() == b.owner_.get();
+        return a.machine_.get() == b.machine_.get();
     }
 
 private:
     friend class detail::serving;
     using close_code_type = websocket::close_code;
 
-    [[nodiscard]] detail::connection_state_machine& machine() const noexcept { return *owner_->machine; }
+    [[nodiscard]] detail::connection_state_machine& machine() const noexcept { return *machine_; }
 
     // The operations hold a handle each, so that the connection stays while they run.
 
     template <class Take>
-    [[nodiscard]] detail::receive_awaiter<Take> receive(const char* operation, Take take) const {
-        return detail::receive_awaiter<Take>(owner_, operation, std::move(take));
+    [[nodiscard]] detail::receive_awaiter<Take> receive(Take take) const {
+        return detail::receive_awaiter<Take>(machine_, std::move(take));
     }
     static async_generator<message_view> receive_streaming(connection self) {
         auto& machine = self.machine();
         if (machine.is_streaming()) throw busy_error("receive_streaming: another task is receiving a message in parts");
         const scope_exit ended([&machine] { machine.end_stream(); });
         do {
-            const message_view part = co_await self.receive("receive_streaming", detail::look_at_part());
+            const message_view part = co_await self.receive(detail::look_at_part());
             co_yield part;
         } while (machine.is_streaming());
     }
@@ -449,7 +435,7 @@ private:
     // Waits until the transport takes more.
     static coro<> drain(connection self, std::size_t written) {
         try {
-            co_await self.machine().gate.drain(written);
+            co_await self.machine().gate().drain(written);
         } catch (const broken_error&) {
             self.machine().throw_closed();
         }
@@ -461,7 +447,7 @@ private:
         machine.require_open();
         machine.put(kind, content, true, compress);
         try {
-            co_await machine.gate.drain(content.size());
+            co_await machine.gate().drain(content.size());
         } catch (const broken_error&) {
             machine.throw_closed();
         }
@@ -526,11 +512,11 @@ private:
             machine.endpoint().send_close(code, reason);
             machine.flush_output();
         }
-        co_await machine.gate.wait_closed();
+        co_await machine.gate().wait_closed();
     }
-    static coro<> wait_closed(connection self) { co_await self.machine().gate.wait_closed(); }
+    static coro<> wait_closed(connection self) { co_await self.machine().gate().wait_closed(); }
 
-    state_ptr<detail::connection_owner> owner_;
+    state_ptr<detail::connection_state_machine> machine_;
 };
 
 }  // namespace aioxx::websocket

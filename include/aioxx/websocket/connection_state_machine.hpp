@@ -32,6 +32,7 @@
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/core/event_loop.hpp>
 #include <aioxx/core/future.hpp>
+#include <aioxx/core/future_base.hpp>
 #include <aioxx/core/turn.hpp>
 #include <aioxx/core/waiter.hpp>
 #include <aioxx/io/buffered_protocol.hpp>
@@ -43,6 +44,7 @@
 #include <aioxx/websocket/error.hpp>
 #include <aioxx/websocket/inbox.hpp>
 #include <aioxx/websocket/keepalive.hpp>
+#include <aioxx/websocket/opening_heads.hpp>
 #include <aioxx/websocket/options.hpp>
 #include <aioxx/websocket/proto/endpoint.hpp>
 #include <aioxx/websocket/proto/permessage_deflate.hpp>
@@ -65,26 +67,27 @@ struct connection_limits {
 namespace detail {
 
 /// The protocol of an open connection. Shared by the transport and the user's handles.
-class connection_state_machine final : public buffered_protocol, private keepalive_client, private flush_node {
+class connection_state_machine final : public buffered_protocol, private flush_node, private keepalive {
 public:
+    /// Parameters: `limits` can be those of many connections.
+    connection_state_machine(event_loop& loop, role us, std::shared_ptr<const connection_limits> limits)
+        : keepalive(loop),
+          compresses_(limits->compression.has_value()),
+          sends_heads_(us == role::server && !compresses_),
+          endpoint_(us, {.max_size = limits->max_size, .compression = limits->compression}),
+          inbox_(endpoint_, limits->max_queue, limits->max_queue_low.value_or(limits->max_queue / 4)),
+          limits_(std::move(limits)) {}
     connection_state_machine(event_loop& loop, role us, const connection_limits& limits)
-        : loop_(loop),
-          endpoint_(us, {.max_size = limits.max_size, .compression = limits.compression}),
-          inbox_(endpoint_, limits.max_queue, limits.max_queue_low.value_or(limits.max_queue / 4)),
-          keepalive_(loop, limits.ping_interval, limits.ping_timeout, *this),
-          close_timeout_(limits.close_timeout),
-          write_limit_(limits.write_limit),
-          compresses_(limits.compression.has_value()),
-          sends_heads_(us == role::server && !compresses_) {}
+        : connection_state_machine(loop, us, std::make_shared<const connection_limits>(limits)) {}
 
     // ---- the transport's side ----
 
     void connection_made(aioxx::transport& made) override {
         transport_ = &made;
-        made.set_write_buffer_limits({.high = write_limit_, .low = std::nullopt});
-        keepalive_.start();
+        made.set_write_buffer_limits({.high = limits_->write_limit, .low = std::nullopt});
+        keepalive::start();
     }
-    mutable_bytes_view get_buffer(std::size_t) override { return inbox::lend(); }
+    mutable_bytes_view get_buffer(std::size_t) override { return inbox_.lend(); }
     void buffer_updated(std::size_t count) override {
         inbox_.received(count);
         look_at_input();
@@ -96,25 +99,51 @@ public:
     }
     bool eof_received() override { return false; }
     void connection_lost(std::exception_ptr reason) override {
-        note_addresses();
+        note_end(reason);
         transport_ = nullptr;
-        loss_ = std::move(reason);
-        keepalive_.stop();
-        patience_.cancel();
+        keepalive::stop();
         inbox_.feed_eof();
         inbox_.stow_all([this](const event& found) { on_event(found); });
-        gate.lose(nullptr);
+        gate_.lose(nullptr);
         wake_receiver();
-        if (fragmented_) fragmented_->set();
-        pings_.fail(closed_exception());
+        if (!seldom_) return;
+        seldom_->patience.cancel();
+        if (seldom_->fragmented) seldom_->fragmented->set();
+        if (!seldom_->pings.empty()) seldom_->pings.fail(closed_exception());
     }
-    void pause_writing() override { gate.pause(); }
-    void resume_writing() override { gate.resume(); }
+    void pause_writing() override { gate_.pause(); }
+    void resume_writing() override { gate_.resume(); }
+
+    // ---- the user's handles ----
+
+    /// Behind the first. Parameters: `self` this; the rest what the opening handshake has brought.
+    void belong_to_user(std::shared_ptr<connection_state_machine> self, std::string subprotocol,
+                        const http_request& request, http_response response) {
+        self_ = std::move(self);
+        heads_ = packed_heads(request, std::move(response));
+        if (!subprotocol.empty()) subprotocol_ = std::make_unique<const std::string>(std::move(subprotocol));
+    }
+    void add_reference() noexcept { ++handles_; }
+    void drop_reference() noexcept {
+        if (--handles_ != 0) return;
+        go_away();
+        const auto last = std::move(self_);
+    }
 
     // ---- what is known ----
 
-    drain_gate gate;
+    /// Lifetime: as long as this.
+    [[nodiscard]] const opening_heads& heads() {
+        std::unique_ptr<const opening_heads>& kept = seldom().heads;
+        if (!kept) kept = std::make_unique<const opening_heads>(heads_.unpack());
+        return *kept;
+    }
+    [[nodiscard]] const std::string& subprotocol() const noexcept {
+        static const std::string none;
+        return subprotocol_ ? *subprotocol_ : none;
+    }
 
+    [[nodiscard]] drain_gate& gate() noexcept { return gate_; }
     [[nodiscard]] websocket::endpoint& endpoint() noexcept { return endpoint_; }
     [[nodiscard]] const websocket::endpoint& endpoint() const noexcept { return endpoint_; }
     [[nodiscard]] aioxx::transport* transport() const noexcept { return transport_; }
@@ -125,8 +154,8 @@ public:
     [[nodiscard]] duration latency() const noexcept { return latency_; }
     [[nodiscard]] aioxx::endpoint address(const extra_info_key<aioxx::endpoint>& which) const {
         if (transport_ != nullptr) return transport_->get_extra_info(which).value_or(aioxx::endpoint());
-        if (!addresses_) return {};
-        return &which == &extra_info::sockname ? addresses_->local : addresses_->remote;
+        if (!seldom_ || !seldom_->addresses) return {};
+        return &which == &extra_info::sockname ? seldom_->addresses->local : seldom_->addresses->remote;
     }
 
     // ---- receiving ----
@@ -149,7 +178,7 @@ public:
     }
 
     [[nodiscard]] std::span<const message_view> look_at_batch() {
-        const auto batch = inbox_.look_at_batch([this](const event& found) { on_event(found); });
+        const auto batch = inbox_.look_at_batch();
         after_taking();
         return batch;
     }
@@ -161,9 +190,12 @@ public:
     // ---- sending ----
 
     /// A message in several frames is on its way; others have to wait for its end.
-    [[nodiscard]] aioxx::event* fragmented() const noexcept { return fragmented_.get(); }
-    void begin_fragmented() { fragmented_ = std::make_unique<aioxx::event>(); }
-    void end_fragmented() noexcept { std::exchange(fragmented_, nullptr)->set(); }
+    [[nodiscard]] aioxx::event* fragmented() const noexcept { return seldom_ ? seldom_->fragmented.get() : nullptr; }
+    void begin_fragmented() { seldom().fragmented = std::make_unique<aioxx::event>(); }
+    void end_fragmented() noexcept {
+        std::exchange(seldom_->fragmented, nullptr)->set();
+        forget_seldom();
+    }
 
     /// Errors: connection_closed.
     void require_open() const {
@@ -175,11 +207,10 @@ public:
         is_quiet_ = false;
         bytearray& output = endpoint_.output();
         if (sends_heads_) {
-            endpoint_.send_header(code, data, fin);
-            const std::array<bytes_view, 2> frame{output.view(), data};
-            transport_->writelines(std::span<const bytes_view>(frame));
-            output.clear();
-            return;
+            const frame_head head = endpoint_.send_head(code, data, fin);
+            if (!output.empty()) [[unlikely]] flush_output();
+            const std::array<bytes_view, 2> frame{head.view(), data};
+            return transport_->writelines(std::span<const bytes_view>(frame));
         }
         if (output.empty()) output = take_spare(max_frame_header_size + data.size());
         switch (code) {
@@ -211,11 +242,13 @@ public:
 
     future<duration> ping(bytes_view payload) {
         endpoint_.send_ping(payload);
-        future<duration> answered = pings_.add(loop_, payload);
+        future<duration> answered = seldom().pings.add(loop(), payload);
         flush_output();
         return answered;
     }
-    [[nodiscard]] bool is_pinging(bytes_view payload) const noexcept { return pings_.contains(payload); }
+    [[nodiscard]] bool is_pinging(bytes_view payload) const noexcept {
+        return seldom_ && seldom_->pings.contains(payload);
+    }
 
     /// A payload that no ping on its way has.
     [[nodiscard]] std::string new_ping_payload() {
@@ -224,7 +257,7 @@ public:
         do {
             number = ++ping_count_;
             std::memcpy(payload.data(), &number, sizeof number);
-        } while (pings_.contains(payload));
+        } while (is_pinging(payload));
         return payload;
     }
 
@@ -239,14 +272,14 @@ public:
 
     /// A message in fragments was given up.
     void fail_fragmented() noexcept {
-        loop_.guarded([this] { give_up(close_code::internal_error, "error in fragmented message"); },
+        loop().guarded([this] { give_up(close_code::internal_error, "error in fragmented message"); },
                       "exception in the end of a WebSocket");
     }
 
     /// The last user's handle is gone, or the server goes down.
     void go_away() noexcept {
         if (!is_open()) return;
-        loop_.guarded(
+        loop().guarded(
             [this] {
                 endpoint_.send_close(close_code::going_away);
                 flush_output();
@@ -262,7 +295,7 @@ public:
     [[nodiscard]] std::exception_ptr closed_exception() const {
         std::string cause;
         if (endpoint_.fault() && endpoint_.fault()->code != close_code::abnormal_closure) cause = endpoint_.fault()->text;
-        if (loss_) cause = describe(loss_);
+        if (seldom_ && seldom_->loss) cause = describe(seldom_->loss);
         try {
             throw_connection_closed(endpoint_.close_received(), endpoint_.close_sent(), endpoint_.peer_closed_first(),
                                     cause);
@@ -272,10 +305,28 @@ public:
     }
 
 private:
-    struct addresses {
-        aioxx::endpoint local;
-        aioxx::endpoint remote;
+    // What a connection seldom needs, in memory of its own: many are idle.
+    struct occasions {
+        struct address_pair {
+            aioxx::endpoint local;
+            aioxx::endpoint remote;
+        };
+
+        std::unique_ptr<aioxx::event> fragmented;    // set at the end of a message in several frames
+        pending_pings pings;
+        handle patience;                             // with the closing handshake
+        std::unique_ptr<const opening_heads> heads;  // once somebody has asked for them
+        std::exception_ptr loss;                     // these two: after the end
+        std::unique_ptr<address_pair> addresses;
     };
+    occasions& seldom() {
+        if (!seldom_) seldom_ = std::make_unique<occasions>();
+        return *seldom_;
+    }
+    void forget_seldom() noexcept {
+        if (ending_ || transport_ == nullptr) return;  // from then on it is needed
+        if (!seldom_->fragmented && seldom_->pings.empty() && !seldom_->heads) seldom_.reset();
+    }
 
     // ---- input ----
 
@@ -285,7 +336,7 @@ private:
             stow();
         } else {
             if (find_for_receiver()) wake_receiver();
-            if (inbox_.has_loose_ends()) loop_.request_flush(*this);
+            if (inbox_.has_loose_ends()) loop().request_flush(*this);
         }
         flush_output();
     }
@@ -314,14 +365,15 @@ private:
         paused_ = false;
         if (transport_ == nullptr) return;
         transport_->resume_reading();
-        loop_.request_flush(*this);  // bytes wait that were received before
+        loop().request_flush(*this);  // bytes wait that were received before
     }
 
     void on_event(const event& found) {
-        if (found.kind != event_kind::pong) return;
-        if (const auto took = pings_.answer(found.payload, loop_.time())) {
+        if (found.kind != event_kind::pong || !seldom_) return;
+        if (const auto took = seldom_->pings.answer(found.payload, loop().time())) {
             latency_ = *took;
-            keepalive_.answered();
+            keepalive::answered();
+            forget_seldom();
         }
     }
 
@@ -334,8 +386,11 @@ private:
 
     // ---- keepalive ----
 
+    [[nodiscard]] keepalive_times times() const noexcept override {
+        return {limits_->ping_interval, limits_->ping_timeout};
+    }
     void send_keepalive_ping() override {
-        if (!is_open()) return keepalive_.stop();
+        if (!is_open()) return keepalive::stop();
         if (std::exchange(is_quiet_, true)) inbox_.release_memory();
         static_cast<void>(ping(new_ping_payload()));
     }
@@ -345,43 +400,43 @@ private:
 
     void wait_for_end() {
         if (std::exchange(ending_, true)) return;
-        keepalive_.stop();
-        patience_ = loop_.call_later(close_timeout_, [this] {
+        keepalive::stop();
+        seldom().patience = loop().call_later(limits_->close_timeout, [this] {
             if (transport_ != nullptr) transport_->abort();
         });
         if (paused_) resume();
     }
 
-    void note_addresses() {
-        if (transport_ == nullptr) return;
-        loop_.guarded(
-            [this] {
-                addresses_ = std::make_unique<addresses>(
-                    addresses{address(extra_info::sockname), address(extra_info::peername)});
+    void note_end(const std::exception_ptr& reason) {
+        loop().guarded(
+            [&] {
+                seldom().loss = reason;
+                if (transport_ == nullptr) return;
+                seldom_->addresses = std::make_unique<occasions::address_pair>(
+                    occasions::address_pair{address(extra_info::sockname), address(extra_info::peername)});
             },
             "exception at the end of a WebSocket");
     }
 
-    event_loop& loop_;
-    websocket::endpoint endpoint_;
-    inbox inbox_;
-    keepalive keepalive_;
-    aioxx::transport* transport_ = nullptr;  // null when the connection is over
-    arrival* receiver_ = nullptr;            // the task that waits for a message, or was woken and has not run yet
-    std::unique_ptr<aioxx::event> fragmented_;
-    pending_pings pings_;
-    handle patience_;
-    std::exception_ptr loss_;
-    std::unique_ptr<addresses> addresses_;  // after the end
-    duration latency_{};
-    std::chrono::milliseconds close_timeout_;
-    std::size_t write_limit_;
-    std::uint32_t ping_count_ = 0;
+    // What every message needs comes first.
     bool compresses_;        // agreed on
     bool sends_heads_;       // payloads leave as they are, so that they need no copy
     bool paused_ = false;    // as many messages as may wait: the transport is paused
     bool ending_ = false;    // the close timeout runs
     bool is_quiet_ = false;  // no message since the last keepalive ping
+    std::uint32_t handles_ = 0;
+    std::uint32_t ping_count_ = 0;
+    aioxx::transport* transport_ = nullptr;  // null when the connection is over
+    arrival* receiver_ = nullptr;            // the task that waits for a message, or was woken and has not run yet
+    std::unique_ptr<occasions> seldom_;
+    drain_gate gate_;
+    websocket::endpoint endpoint_;
+    inbox inbox_;
+    duration latency_{};
+    std::shared_ptr<const connection_limits> limits_;
+    std::shared_ptr<connection_state_machine> self_;  // while there are handles
+    packed_heads heads_;
+    std::unique_ptr<const std::string> subprotocol_;  // null for none
 };
 
 /// Waits until there is a message, or none will come any more. What was looked at before is done with.
@@ -389,25 +444,18 @@ private:
 /// It takes nothing, so that a cancellation loses nothing: base of the awaiters of all receiving operations.
 class connection_state_machine::arrival : public waiter {
 public:
-    [[nodiscard]] bool await_ready() {
-        if (is_refused()) [[unlikely]] return false;
-        on_.inbox_.take_back();
-        const bool ready = on_.find(what_) || on_.is_over();
-        if (!on_.endpoint_.output().empty() || !on_.endpoint_.is_open()) [[unlikely]] on_.flush_output();
-        return ready;
-    }
+    [[nodiscard]] bool await_ready() { return (on_->inbox_.has_run() && !is_refused()) || look_for_it(); }
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> coroutine) {
         if (is_refused()) {
-            throw busy_error(std::string(operation_) + ": another task is already receiving from this WebSocket");
+            throw busy_error(std::string(waits_for()) + ": another task is already receiving from this WebSocket");
         }
-        on_.receiver_ = this;
+        on_->receiver_ = this;
         this->suspend(coroutine);
     }
 
 protected:
-    arrival(connection_state_machine& on, const char* operation, wanted what) noexcept
-        : what_(what), on_(on), operation_(operation) {}
+    arrival(state_ptr<connection_state_machine> on, wanted what) noexcept : what_(what), on_(std::move(on)) {}
     ~arrival() { forget(); }
 
     /// The beginning of await_resume. Errors: cancelled_error; connection_closed when there is no message, unless the end
@@ -415,29 +463,37 @@ protected:
     void arrive(bool end_is_result) {
         forget();
         this->throw_if_cancelled();
-        if (on_.has_message(what_)) [[likely]] return;
-        if (!end_is_result || !on_.ended_well()) on_.throw_closed();
+        if (on_->has_message(what_)) [[likely]] return;
+        if (!end_is_result || !on_->ended_well()) on_->throw_closed();
     }
+
+    [[nodiscard]] connection_state_machine& machine() const noexcept { return *on_; }
 
 private:
     friend class connection_state_machine;
 
+    AIOXX_NOINLINE bool look_for_it() {
+        if (is_refused()) [[unlikely]] return false;
+        on_->inbox_.take_back();
+        const bool ready = on_->find(what_) || on_->is_over();
+        if (!on_->endpoint_.output().empty() || !on_->endpoint_.is_open()) [[unlikely]] on_->flush_output();
+        return ready;
+    }
+
     // Only one task at a time, and none between the parts of a message.
     [[nodiscard]] bool is_refused() const noexcept {
-        return on_.receiver_ != nullptr || (on_.is_streaming() && what_ != wanted::part);
+        return on_->receiver_ != nullptr || (on_->is_streaming() && what_ != wanted::part);
     }
     void forget() noexcept {
-        if (on_.receiver_ == this) on_.receiver_ = nullptr;
+        if (on_->receiver_ == this) on_->receiver_ = nullptr;
     }
     void cancel_wait() noexcept override {
         forget();
         this->wake_cancelled();
     }
-    const char* waits_for() const noexcept override { return operation_; }
 
     wanted what_;  // first, where the base ends: this lies in the frames of all handlers
-    connection_state_machine& on_;
-    const char* operation_;
+    state_ptr<connection_state_machine> on_;
 };
 
 inline bool connection_state_machine::is_awaited() const noexcept {

@@ -12,18 +12,19 @@
 //   lent      what a task looks at; it keeps its memory until the next is asked for
 //   queue     whole messages, and parts of the one that is being streamed
 //   partial   the beginning of a message, which was found for a stream that has not taken it
-//   found     the latest event, which may refer to the block
+//   run       messages that lie in the block one behind the other, found together because that costs least
+//   found     what was found instead, which may refer to the block
 //   input     given to the endpoint, which may refer to the block until it has found nothing more
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <memory>
-#include <new>
 #include <optional>
 #include <span>
-#include <type_traits>
 #include <utility>
 
 #include <aioxx/base/config.hpp>
@@ -51,13 +52,18 @@ public:
     // ---- what arrives ----
 
     /// Memory to receive into, which all connections of the thread share until something is in it.
-    [[nodiscard]] static mutable_bytes_view lend() {
-        if (receive_block.capacity() != largest_spare) receive_block = take_spare(largest_spare);
-        return receive_block.prepare(largest_spare);
+    [[nodiscard]] mutable_bytes_view lend() {
+        const std::size_t size = floods_ ? large_block : usual_block;
+        if (receive_block.capacity() != size) {
+            give_spare(std::move(receive_block));
+            receive_block = take_spare(size);
+        }
+        return receive_block.prepare(size);
     }
 
     /// Bytes have arrived in that memory.
     void received(std::size_t count) {
+        floods_ = count >= usual_block;
         // A block that is nearly empty is not worth keeping, and copying is cheap then.
         if (count <= small_batch) return feed(bytes_view(receive_block.data(), count));
         receive_block.commit(count);
@@ -82,9 +88,9 @@ public:
     template <class OnEvent>
     bool find(wanted what, OnEvent&& on_event) {
         deliver_parts(what == wanted::part);
-        if (!queue_.empty() || (partial_ && what == wanted::part)) return true;
+        if (has_run() || !queue_.empty() || (partial_ && what == wanted::part)) return true;
         while (has_event() || find_input(on_event)) {
-            if (what == wanted::part || is_whole(*now_->found)) return true;
+            if (has_run() || what == wanted::part || is_whole(*now_->found)) return true;
             keep_found();
             if (!queue_.empty()) return true;
         }
@@ -92,13 +98,17 @@ public:
         return false;
     }
 
+    /// Whether messages lie in the block that were found and not taken: then find() is not needed.
+    [[nodiscard]] bool has_run() const noexcept { return run_left_ != 0; }
+
     /// Whether find() has found something that is still there.
     [[nodiscard]] bool has_found(wanted what) const noexcept {
-        return has_event() || !queue_.empty() || (partial_ && what == wanted::part);
+        return has_run() || has_event() || !queue_.empty() || (partial_ && what == wanted::part);
     }
 
     /// What find() has found.
     [[nodiscard]] message_view peek() noexcept {
+        if (has_run()) return *now_->next;
         if (!queue_.empty()) return {queue_.front().content.is_text, queue_.front().content.data};
         if (partial_) return {partial_->is_text, partial_->data};
         return {now_->found->kind == event_kind::text, now_->found->payload};
@@ -112,39 +122,35 @@ public:
 
     /// Shows it, or the part, where it lies. Lifetime: until take_back().
     [[nodiscard]] message_view look() {
+        if (has_run() && lent_in_block_) return next_of_run();  // as the one before
         take_back();
         lent_ = true;
+        if (has_run()) {
+            lent_in_block_ = true;
+            return next_of_run();
+        }
         if (!queue_.empty() || partial_ || !lies_in_block(now_->found->payload)) return look_at_copy();
         lent_in_block_ = true;
-        std::optional<event>& found = now_->found;
-        streaming_ = !found->ends;
-        const message_view shown{found->kind == event_kind::text, found->payload};
-        found.reset();
-        return shown;
+        const event shown = *std::exchange(now_->found, std::nullopt);
+        streaming_ = !shown.ends;
+        return {shown.kind == event_kind::text, shown.payload};
     }
 
-    /// Shows it as look() does, and with it the whole messages behind it that lie in the same block. Lifetime: as of look().
-    template <class OnEvent>
-    [[nodiscard]] std::span<const message_view> look_at_batch(OnEvent&& on_event) {
+    /// Shows it as look() does, and with it what else is in the run. Lifetime: as of look().
+    [[nodiscard]] std::span<const message_view> look_at_batch() {
+        std::size_t count = 0;
         const message_view first = look();
         if (!now_->shown) now_->shown = std::make_unique<batch>();
         batch& shown = *now_->shown;
-        shown.views[0] = first;
-        std::size_t count = 1;
-        while (lent_in_block_ && count != shown.views.size() && find_input(on_event)) {
-            std::optional<event>& found = now_->found;
-            if (!is_whole(*found) || !lies_in_block(found->payload)) break;
-            shown.views[count++] = {found->kind == event_kind::text, found->payload};
-            found.reset();
-        }
+        shown.views[count++] = first;
+        while (has_run()) shown.views[count++] = next_of_run();
         return std::span(shown.views).first(count);
     }
 
     /// What was looked at is done with.
     void take_back() noexcept {
         if (!std::exchange(lent_, false)) return;
-        give_spare(std::move(now_->lent));
-        if (std::exchange(lent_in_block_, false) && !has_input_) drop_block();
+        if (!std::exchange(lent_in_block_, false)) give_spare(std::move(now_->lent));
     }
 
     /// Whether parts of a message were looked at, and others have not been.
@@ -154,7 +160,7 @@ public:
     void end_stream() {
         if (!std::exchange(streaming_, false)) return;
         while (!queue_.empty() && !queue_.front().begins) static_cast<void>(queue_.pop());
-        if (has_event() && !now_->found->begins) now_->found.reset();
+        if (has_event() && !has_run() && !now_->found->begins) now_->found.reset();
     }
 
     // ---- the queue ----
@@ -169,6 +175,7 @@ public:
             if (!drop_rest || !is_full()) {
                 keep_found();
             } else {
+                run_left_ = 0;
                 now_->found.reset();
             }
         }
@@ -200,12 +207,19 @@ private:
         bool ends = true;
     };
 
+    // As many as are found together. Those that are not taken within the turn go into the queue.
+    static constexpr std::size_t longest_run = 16;
     struct batch : public pool_allocated {
-        std::array<message_view, 64> views;
+        std::array<message_view, longest_run> views;
+    };
+    union run_storage {  // not initialised
+        run_storage() noexcept {}
+        std::array<message_view, longest_run> views;
     };
 
     // What there is only while something is being done: most connections wait.
     struct activity : public pool_allocated {
+        activity() noexcept {}
         ~activity() {
             give_spare(std::move(block));
             give_spare(std::move(lent));
@@ -214,16 +228,18 @@ private:
         bytearray block;  // what the endpoint's input lies in
         bytearray lent;   // what the message lies in that is looked at, unless it is the block
         std::optional<event> found;
-        std::unique_ptr<batch> shown;  // in answer to look_at_batch()
+        std::unique_ptr<batch> shown;        // in answer to look_at_batch()
+        const message_view* next = nullptr;  // of the run
+        run_storage run;
     };
     activity& now() {
-        if (!now_) now_ = std::make_unique<activity>();
+        if (!now_) now_ = spare_activity ? std::move(spare_activity) : std::make_unique<activity>();
         return *now_;
     }
     void rest() noexcept {
-        if (!has_loose_ends() && !lent_) now_.reset();
+        if (now_ && !has_loose_ends() && !lent_) spare_activity = std::move(now_);
     }
-    [[nodiscard]] bool has_event() const noexcept { return now_ && now_->found; }
+    [[nodiscard]] bool has_event() const noexcept { return has_run() || (now_ && now_->found); }
 
     [[nodiscard]] static bool is_whole(const event& found) noexcept { return found.begins && found.ends; }
 
@@ -233,28 +249,43 @@ private:
         if (parts_ != on) endpoint_.deliver_parts(parts_ = on);
     }
 
-    // Looks for a message, or a part, behind those in the queue.
+    // Looks for messages, or a part of one, behind those in the queue.
     template <class OnEvent>
     bool find_input(OnEvent& on_event) {
-        if (!has_input_) return false;
-        std::optional<event>& found = now().found;
         while (has_input_) {
-            // Made in place: the copy of an assignment has to wait for the stores that it reads, half the time of it all.
-            ::new (static_cast<void*>(&found)) std::optional<event>(endpoint_.next_event());
+            if (endpoint_.is_drained()) {
+                end_input();
+                break;
+            }
+            if (!endpoint_keeps_ && find_run()) [[likely]] return true;
+            std::optional<event>& found = now().found;
+            found = endpoint_.next_event();
             if (!found) {
                 end_input();
             } else if (found->kind != event_kind::text && found->kind != event_kind::binary) {
-                on_event(*found);
+                on_event(*std::exchange(found, std::nullopt));
             } else if (found->begins || streaming_ || partial_) {  // else nobody wants it any more
                 return true;
             }
         }
-        found.reset();
         return false;
     }
 
+    // No more than there is room for in the queue.
+    bool find_run() {
+        activity& here = now();
+        const std::size_t room = is_full() ? longest_run : std::min(longest_run, high_ - queue_.size());
+        here.next = here.run.views.data();
+        run_left_ = static_cast<std::uint8_t>(endpoint_.next_messages(std::span(here.run.views).first(room)));
+        return has_run();
+    }
+    message_view next_of_run() noexcept {
+        --run_left_;
+        return *now_->next++;
+    }
+
     void feed_block(bytearray block) {
-        if (has_event()) keep_found();  // the endpoint may move it
+        while (has_event()) keep_found();  // the endpoint may move it
         if (has_input_) {          // the endpoint copies both
             release_block();
             endpoint_.feed(block);
@@ -302,16 +333,18 @@ private:
     // ---- messages ----
 
     message take_found() {
+        if (has_run()) return copy_of(next_of_run());
         const event taken = *std::exchange(now_->found, std::nullopt);
-        const bool is_text = taken.kind == event_kind::text;
+        const message_view content{taken.kind == event_kind::text, taken.payload};
         // A small one is copied also out of the endpoint's memory, which collects the next one then.
-        if (!lies_in_block(taken.payload) && taken.payload.size() > small_batch) {
-            return {is_text, endpoint_.take_payload(taken.payload)};
-        }
+        if (lies_in_block(content.data) || content.data.size() <= small_batch) return copy_of(content);
+        return {content.is_text, endpoint_.take_payload(content.data)};
+    }
+    static message copy_of(const message_view& content) {
         bytearray data;
-        if (taken.payload.size() > bytearray::inline_size) data = take_spare(taken.payload.size());
-        data.append(taken.payload);
-        return {is_text, std::move(data)};
+        if (content.data.size() > bytearray::inline_size) data = take_spare(content.data.size());
+        data.append(content.data);
+        return {content.is_text, std::move(data)};
     }
 
     // The oldest message or part.
@@ -333,6 +366,7 @@ private:
     }
 
     void keep_found() {
+        if (has_run()) return queue_.push({take_found()});
         const bool begins = now_->found->begins;
         const bool ends = now_->found->ends;
         message content = take_found();
@@ -346,9 +380,11 @@ private:
         }
     }
 
-    static_assert(std::is_trivially_destructible_v<std::optional<event>>);
     static constexpr std::size_t small_batch = 4096;
+    static constexpr std::size_t usual_block = 64 * 1024;
+    static constexpr std::size_t large_block = 256 * 1024;  // for those who fill the usual one: a fourth of the calls
     static inline thread_local bytearray receive_block;
+    static inline thread_local std::unique_ptr<activity> spare_activity;
 
     endpoint& endpoint_;
     std::unique_ptr<activity> now_;
@@ -356,11 +392,13 @@ private:
     std::unique_ptr<message> partial_;
     std::size_t high_;
     std::size_t low_;
+    std::uint8_t run_left_ = 0;    // messages of the run that were not taken
     bool has_input_ = false;       // the endpoint may have more
     bool lent_ = false;            // somebody looks at a message
     bool lent_in_block_ = false;   // which lies in the block
     bool endpoint_keeps_ = false;  // input in memory of its own
     bool parts_ = false;           // the endpoint delivers parts
+    bool floods_ = false;          // more had arrived than the usual block holds
     bool streaming_ = false;
 };
 

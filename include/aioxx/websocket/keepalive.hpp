@@ -25,6 +25,7 @@ namespace aioxx::websocket {
 /// Pings that wait for their pong. A pong answers the ping with its payload and all those before it (RFC 6455 5.5.3).
 class pending_pings {
 public:
+    [[nodiscard]] bool empty() const noexcept { return pings_.empty(); }
     [[nodiscard]] bool contains(bytes_view payload) const noexcept { return find(payload) != pings_.end(); }
 
     /// Notes a ping. Returns: what its pong will be, the time it took.
@@ -69,34 +70,24 @@ private:
     std::vector<ping> pings_;  // oldest first; a vector because it holds no memory while there are none
 };
 
-/// What a keepalive calls.
-class keepalive_client {
-public:
-    /// It is time for a ping.
-    virtual void send_keepalive_ping() = 0;
-    /// No pong has come in time. Called once.
-    virtual void on_pong_overdue() = 0;
-
-protected:
-    ~keepalive_client() = default;
+/// The times of a keepalive.
+struct keepalive_times {
+    optional_time interval;  ///< between pings; none: no pings
+    optional_time timeout;   ///< of their pongs; none: no limit
 };
 
 /// Calls for a ping at every interval, and says when its pong is overdue. While a pong is awaited no other ping
-/// is called for, unless pongs have no time limit.
-class keepalive final : private timer_node {
+/// is called for, unless pongs have no time limit. Base of who sends them.
+class keepalive : private timer_node {
 public:
-    /// Parameters: no interval: no pings; no timeout: pongs have no time limit.
-    keepalive(event_loop& loop, optional_time interval, optional_time timeout, keepalive_client& client) noexcept
-        : loop_(loop), client_(client), interval_(interval), timeout_(timeout) {}
-    ~keepalive() { stop(); }
-
     void start() { schedule_ping(loop_.time()); }
 
     /// A pong has come.
     void answered() {
         if (!waiting_) return;
+        const time_point sent_at = when() - *times().timeout;
         stop();
-        schedule_ping(sent_at_);
+        schedule_ping(sent_at);
     }
 
     void stop() noexcept {
@@ -105,31 +96,41 @@ public:
         unlink();
     }
 
+protected:
+    explicit keepalive(event_loop& loop) noexcept : loop_(loop) {}
+    ~keepalive() { stop(); }
+
+    [[nodiscard]] event_loop& loop() const noexcept { return loop_; }
+
+    /// Always the same: they are not kept here.
+    [[nodiscard]] virtual keepalive_times times() const noexcept = 0;
+    /// It is time for a ping.
+    virtual void send_keepalive_ping() = 0;
+    /// No pong has come in time. Called once.
+    virtual void on_pong_overdue() = 0;
+
 private:
     void schedule_ping(time_point former) {
-        if (interval_) loop_.schedule_at(*this, former + *interval_);
+        if (const optional_time interval = times().interval) loop_.schedule_at(*this, former + *interval);
     }
 
     void run() override {
         if (waiting_) {
             waiting_ = false;
-            return client_.on_pong_overdue();
+            return on_pong_overdue();
         }
-        sent_at_ = loop_.time();
-        waiting_ = timeout_.has_value();
+        const time_point now = loop_.time();
+        const optional_time timeout = times().timeout;
+        waiting_ = timeout.has_value();
         if (waiting_) {
-            loop_.schedule_at(*this, sent_at_ + *timeout_);
+            loop_.schedule_at(*this, now + *timeout);
         } else {
-            schedule_ping(sent_at_);
+            schedule_ping(now);
         }
-        client_.send_keepalive_ping();
+        send_keepalive_ping();
     }
 
     event_loop& loop_;
-    keepalive_client& client_;
-    optional_time interval_;
-    optional_time timeout_;
-    time_point sent_at_{};  // the latest ping
     bool waiting_ = false;  // for a pong that has a time limit; else for the next ping
 };
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// websocket/message.hpp: a received message, owned or borrowed.
+// websocket/message.hpp: a received message. Borrowed ones are in proto/message_view.hpp.
 
 #include <string_view>
 #include <utility>
 
 #include <aioxx/buffer/bytearray.hpp>
-#include <aioxx/buffer/bytes_view.hpp>
+#include <aioxx/websocket/proto/message_view.hpp>
 #include <aioxx/websocket/spare_buffers.hpp>
 
 namespace aioxx::websocket {
@@ -27,14 +27,6 @@ struct message {
 
     bool is_text = false;
     bytearray data;  ///< valid UTF-8 when is_text
-
-    [[nodiscard]] std::string_view str() const noexcept { return data.str(); }
-};
-
-/// A received message where it lies. Lifetime: what gives it says until when.
-struct message_view {
-    bool is_text = false;
-    bytes_view data;  ///< valid UTF-8 when is_text
 
     [[nodiscard]] std::string_view str() const noexcept { return data.str(); }
 };

@@ -24,14 +24,20 @@
 
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/intrusive_list.hpp>
+#include <aioxx/base/pinned.hpp>
+#include <aioxx/base/result.hpp>
 #include <aioxx/base/unique_fd.hpp>
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/event_loop.hpp>
+#include <aioxx/core/future_base.hpp>
 #include <aioxx/core/task.hpp>
+#include <aioxx/core/task_base.hpp>
+#include <aioxx/core/task_options.hpp>
 #include <aioxx/net/listen.hpp>
 #include <aioxx/net/server.hpp>
 #include <aioxx/net/tls.hpp>
+#include <aioxx/streams/handler_task.hpp>
 #include <aioxx/streams/open_connection.hpp>
 #include <aioxx/streams/start_server.hpp>
 #include <aioxx/streams/stream_protocol.hpp>
@@ -56,22 +62,26 @@ namespace detail {
 
 using handler_function = std::function<coro<>(connection)>;
 
-// What a server and its connections share.
-class serving {
+struct visitor_tag;
+
+// What a server and its clients share.
+class serving : public std::enable_shared_from_this<serving>, pinned {
 public:
-    // One client, from its first byte to the end of its handler. Lives in the frame of the task that serves it.
-    class visitor : public list_node<> {
+    // A client in its opening handshake, or in the closing one behind the handler. Lives in the frame of the task of that.
+    class guest : public list_node<> {
     public:
-        explicit visitor(serving& at) : at_(at), task_(current_task()) { at_.visitors_.push_back(*this); }
-        ~visitor() {
+        explicit guest(serving& at) : at_(at), task_(current_task()) { at_.guests_.push_back(*this); }
+        guest(serving& at, connection ending) : guest(at) {
+            opened = std::move(ending);
+            at_.admit(*this);
+        }
+        ~guest() {
             unlink();
-            if (admitted_) --at_.admitted_;
-            at_.left.set();
-            at_.left.clear();
+            at_.turn_away(*this);
+            at_.tell_left();
         }
 
         std::optional<connection> opened;
-        close_code code = close_code::normal_closure;  // when the handler has returned
 
     private:
         friend class serving;
@@ -80,66 +90,109 @@ public:
         task_base* task_;
     };
 
+    // A client with its handler: the task of that.
+    class visitor final : public aioxx::detail::handler_task, public list_node<visitor_tag> {
+    public:
+        visitor(event_loop& loop, coro<>&& handling, const task_options& options, serving& at, connection opened)
+            : handler_task(loop, std::move(handling), options), at_(at), opened_(std::move(opened)) {
+            ++at_.admitted_;
+            at_.visitors_.push_back(*this);
+            at_.self_ = at_.shared_from_this();
+        }
+        ~visitor() override {
+            if (is_visiting()) leave();
+        }
+
+    private:
+        friend class serving;
+        [[nodiscard]] bool is_visiting() const noexcept { return list_node<visitor_tag>::is_linked(); }
+        void ended(const std::exception_ptr& thrown) noexcept override;
+        void leave() noexcept {
+            list_node<visitor_tag>::unlink();
+            --at_.admitted_;
+            at_.tell_left();
+            if (at_.visitors_.empty()) const auto last = std::move(at_.self_);
+        }
+
+        serving& at_;
+        connection opened_;
+    };
+
     serving(handler_function handle, request_hook handlers_hook, serve_options settings)
-        : handler(std::move(handle)), process_request(std::move(handlers_hook)), options(std::move(settings)) {}
+        : handler(std::move(handle)),
+          process_request(std::move(handlers_hook)),
+          options(std::move(settings)),
+          uncompressed(std::make_shared<const connection_limits>(limits_of(options))) {}
 
     const handler_function handler;
     const request_hook process_request;  // the handler's own, behind that of the options
     const serve_options options;
-    aioxx::event left;  // set for a moment when a visitor has gone
+    const std::shared_ptr<const connection_limits> uncompressed;  // those of connections that do not compress
+    aioxx::event left;  // set for a moment when a client has gone
 
-    // Lets a client in. Returns: why not, or nullptr.
-    const char* admit(visitor& one) {
+    // Returns: why a client is not let in, or nullptr.
+    [[nodiscard]] const char* refuses() const noexcept {
         if (closed_) return "the server is shutting down";
-        if (options.max_connections != 0 && admitted_ >= options.max_connections) {
-            return "the server has as many connections as it may";
-        }
-        ++admitted_;
-        one.admitted_ = true;
-        return nullptr;
+        const bool full = options.max_connections != 0 && admitted_ >= options.max_connections;
+        return full ? "the server has as many connections as it may" : nullptr;
     }
-    void turn_away(visitor& one) noexcept {
+    // Requires: it has not been let in.
+    void admit(guest& one) noexcept {
+        one.admitted_ = true;
+        ++admitted_;
+    }
+    void turn_away(guest& one) noexcept {
         if (std::exchange(one.admitted_, false)) --admitted_;
     }
 
-    void add(visitor& one, connection opened) {
+    void add(guest& one, connection opened) {
         one.opened = std::move(opened);
         if (close_status_) begin_close(*one.opened);  // the server was closed while the response left
     }
 
     [[nodiscard]] bool closed() const noexcept { return closed_; }
-    [[nodiscard]] bool empty() const noexcept { return visitors_.empty(); }
+    [[nodiscard]] bool empty() const noexcept { return guests_.empty() && visitors_.empty(); }
 
     void close() noexcept { closed_ = true; }
     void close_connections(close_status status) {
         close_status_ = std::move(status);
-        for (visitor* one = visitors_.front(); one != nullptr; one = visitors_.next(*one)) {
-            if (one->opened) begin_close(*one->opened);
-        }
+        for_each_connection([this](const connection& one) { begin_close(one); });
     }
     void cancel_handlers() {
-        for (visitor* one = visitors_.front(); one != nullptr; one = visitors_.next(*one)) {
-            one->task_->cancel();
-        }
+        for (guest* one = guests_.front(); one != nullptr; one = guests_.next(*one)) one->task_->cancel();
+        for (visitor* one = visitors_.front(); one != nullptr; one = visitors_.next(*one)) one->cancel();
     }
 
     [[nodiscard]] std::vector<connection> connections() const {
         std::vector<connection> open;
-        for (visitor* one = visitors_.front(); one != nullptr; one = visitors_.next(*one)) {
-            if (one->opened && one->opened->is_open()) open.push_back(*one->opened);
-        }
+        for_each_connection([&open](const connection& one) {
+            if (one.is_open()) open.push_back(one);
+        });
         return open;
     }
 
 private:
+    template <class Action>
+    void for_each_connection(Action action) const {
+        for (guest* one = guests_.front(); one != nullptr; one = guests_.next(*one)) {
+            if (one->opened) action(*one->opened);
+        }
+        for (visitor* one = visitors_.front(); one != nullptr; one = visitors_.next(*one)) action(one->opened_);
+    }
     void begin_close(const connection& one) const {
         if (!one.is_open()) return;
         one.machine().endpoint().send_close(close_status_->code, close_status_->reason);
         one.machine().flush_output();
     }
+    void tell_left() {
+        left.set();
+        left.clear();
+    }
 
-    intrusive_list<visitor> visitors_;
-    std::size_t admitted_ = 0;  // of them: those that were or are about to be told 101
+    intrusive_list<guest> guests_;
+    intrusive_list<visitor, visitor_tag> visitors_;
+    std::shared_ptr<serving> self_;  // while there are visitors
+    std::size_t admitted_ = 0;       // clients that were or are about to be told 101
     std::optional<close_status> close_status_;
     bool closed_ = false;  // whoever still comes is turned away
 };
@@ -149,7 +202,7 @@ private:
 }
 
 // Asks the program, then the handshake, then the limits.
-inline coro<http_response> decide(server_handshake& handshake, serving& at, serving::visitor& client) {
+inline coro<http_response> decide(server_handshake& handshake, serving& at, serving::guest& client) {
     if (handshake.fault()) co_return handshake.respond();
     const http_request& request = handshake.request();
     if (at.closed()) co_return refusal(503, "the server is shutting down");
@@ -165,7 +218,8 @@ inline coro<http_response> decide(server_handshake& handshake, serving& at, serv
     if (at.options.check_origin && !at.options.check_origin(origin)) {
         co_return refusal(403, "invalid Origin header: " + detail::quoted(origin));
     }
-    if (const char* const full = at.admit(client)) co_return refusal(503, full);
+    if (const char* const why = at.refuses()) co_return refusal(503, why);
+    at.admit(client);
     co_return response;
 }
 
@@ -215,7 +269,7 @@ struct answer {
 };
 
 // What the program throws is reported, and answered with 500.
-inline coro<answer> make_answer(server_handshake& handshake, serving& at, serving::visitor& client) {
+inline coro<answer> make_answer(server_handshake& handshake, serving& at, serving::guest& client) {
     answer made;
     const http_request& request = handshake.request();
     try {
@@ -238,7 +292,7 @@ inline coro<answer> make_answer(server_handshake& handshake, serving& at, servin
 }
 
 // The opening handshake. Afterwards the client has its connection, or a refusal.
-inline coro<> open_for(stream with, serving& at, serving::visitor& client) {
+inline coro<> open_for(stream with, serving& at, serving::guest& client) {
     const serve_options& options = at.options;
     server_handshake handshake({.origins = options.check_origin ? std::vector<std::string>() : options.origins,
                                 .subprotocols = options.subprotocols,
@@ -260,41 +314,74 @@ inline coro<> open_for(stream with, serving& at, serving::visitor& client) {
         co_return;
     }
     co_await with.writer.send(made.bytes);
-    const connection_limits limits = limits_of(options, handshake.compression());
-    auto state = take_over(with.writer, role::server, limits, first_frames);
+    auto limits = at.uncompressed;
+    if (const auto agreed = handshake.compression()) {
+        limits = std::make_shared<const connection_limits>(limits_of(options, agreed));
+    }
+    auto state = take_over(with.writer, role::server, std::move(limits), first_frames);
     at.add(client, connection(std::move(state), handshake.subprotocol(), handshake.request(), std::move(made.response)));
 }
 
-// Functions of their own: what they need would take room in the frame below as long as the connection lasts.
-inline coro<> open_in_time(std::unique_ptr<stream>& with, serving& at, serving::visitor& client) {
-    const std::unique_ptr<stream> given = std::move(with);
-    std::optional<duration> limit;
-    if (at.options.open_timeout) limit = *at.options.open_timeout;
-    return wait_for(open_for(std::move(*given), at, client), limit);
-}
-inline coro<> call_handler(const serving& at, const serving::visitor& client) { return at.handler(*client.opened); }
-inline coro<> close(const serving::visitor& client) { return client.opened->close(client.code); }
-inline void report_handler(const serving::visitor& client) {
-    get_running_loop().call_exception_handler(
-        {"exception in a WebSocket handler", std::current_exception(), client.opened->request().target});
+// Reports what a handler threw; but connection_closed is the usual way to learn that the peer has gone. Returns: what to
+// close with.
+inline close_code code_after(const std::exception_ptr& thrown, const connection& handled) {
+    if (!thrown) return close_code::normal_closure;
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const connection_closed&) {
+        return close_code::normal_closure;
+    } catch (const std::exception&) {
+        get_running_loop().call_exception_handler(
+            {"exception in a WebSocket handler", thrown, handled.request().target});
+        return close_code::internal_error;
+    }
 }
 
-// The life of one connection: handshake, handler, close. What the handshake needed is gone when the handler runs.
-inline coro<> serve_one(std::unique_ptr<stream> with, std::shared_ptr<serving> at) {
-    serving::visitor client(*at);
+// The closing handshake behind a handler.
+inline coro<> see_off(std::shared_ptr<serving> at, connection handled, close_code code) {
+    const serving::guest client(*at, handled);
+    co_await handled.close(code);
+}
+
+inline void serving::visitor::ended(const std::exception_ptr& thrown) noexcept {
+    if (!is_visiting()) return;
+    if (!is_cancelled(thrown)) {
+        loop().guarded(
+            [&] {
+                const close_code code = code_after(thrown, opened_);
+                create_task(loop(), see_off(at_.shared_from_this(), opened_, code),
+                            {.name = "connection", .eager_start = true});
+            },
+            "exception at the end of a WebSocket handler");
+    }
+    leave();
+    const connection dropped = std::move(opened_);
+}
+
+inline void start_handler(serving& at, const connection& opened) {
+    event_loop& loop = get_running_loop();
+    const task_options options = aioxx::detail::handler_task::options_for(loop);
+    const state_ptr started(new serving::visitor(loop, at.handler(opened), options, at, opened));
+    started->start(true);  // as a part of the task that has opened the connection
+}
+
+// Opens a connection, and gives it to a handler's task of its own: what the handshake needed is gone when that waits.
+inline coro<> welcome(stream with, std::shared_ptr<serving> at) {
+    serving::guest client(*at);
+    const std::optional<duration> limit = at->options.open_timeout;
     try {
-        co_await open_in_time(with, *at, client);
+        co_await wait_for(open_for(std::move(with), *at, client), limit);
     } catch (const error&) {  // the peer vanished or was too slow: there is nobody to tell
     }
     if (!client.opened) co_return;
+    const connection opened = *std::exchange(client.opened, std::nullopt);
+    std::exception_ptr thrown;
     try {
-        co_await call_handler(*at, client);
-    } catch (const connection_closed&) {  // the usual way for a handler to learn that the peer has gone
-    } catch (const std::exception&) {
-        report_handler(client);
-        client.code = close_code::internal_error;
+        start_handler(*at, opened);
+    } catch (const std::exception&) {  // before the handler was a coroutine
+        thrown = std::current_exception();
     }
-    co_await close(client);
+    if (thrown) co_await opened.close(code_after(thrown, opened));
 }
 
 template <class Handler>
@@ -311,7 +398,7 @@ std::shared_ptr<serving> make_serving(Handler handler, serve_options options) {
 // How each connection is set up, for the functions of net/listen.hpp.
 inline aioxx::detail::service service_of(const std::shared_ptr<serving>& at, const listen_options& listening) {
     const auto start = [at](const std::shared_ptr<stream_protocol>& with) {
-        create_task(serve_one(std::make_unique<stream>(make_stream(with)), at), "connection");
+        create_task(welcome(make_stream(with), at), "connection");
     };
     aioxx::detail::service made{aioxx::detail::stream_factory(start, at->options.read_limit), {}, listening};
     if (at->options.ssl) {

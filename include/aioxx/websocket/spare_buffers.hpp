@@ -16,8 +16,8 @@ namespace aioxx::websocket::detail {
 
 // Plain data without a destructor, so that the thread's copy is reached without an initialisation check.
 struct spare_blocks {
-    static constexpr std::array<std::size_t, 4> sizes{256, 1024, 4096, 64 * 1024};
-    static constexpr std::array<unsigned, 4> kept_at_most{64, 64, 64, 8};
+    static constexpr std::array<std::size_t, 5> sizes{256, 1024, 4096, 64 * 1024, 256 * 1024};
+    static constexpr std::array<unsigned, 5> kept_at_most{64, 64, 64, 8, 2};
 
     std::byte* heads[sizes.size()];  // of lists through the first bytes of the blocks
     unsigned counts[sizes.size()];
@@ -39,9 +39,6 @@ struct spare_blocks_cleaner {
         }
     }
 };
-
-/// The largest size of a block that is kept.
-inline constexpr std::size_t largest_spare = spare_blocks::sizes.back();
 
 /// An empty bytearray with room for a number of bytes, never inline: moving it leaves its content where it is.
 [[nodiscard]] inline bytearray take_spare(std::size_t size) {

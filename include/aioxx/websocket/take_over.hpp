@@ -33,12 +33,18 @@ connection_limits limits_of(const Options& options, std::optional<deflate_parame
 
 // Parameters: `first_frames` what has arrived after the handshake and was read already.
 inline std::shared_ptr<connection_state_machine> take_over(const stream_writer& writer, role us,
-                                                           const connection_limits& limits, bytes_view first_frames) {
-    auto state = std::make_shared<connection_state_machine>(get_running_loop(), us, limits);
+                                                           std::shared_ptr<const connection_limits> limits,
+                                                           bytes_view first_frames) {
+    auto state = std::make_shared<connection_state_machine>(get_running_loop(), us, std::move(limits));
     bytearray rest(first_frames);
     rest.append(writer.hand_over(state));
     if (!rest.empty()) state->data_received(rest);
     return state;
+}
+
+inline std::shared_ptr<connection_state_machine> take_over(const stream_writer& writer, role us,
+                                                           const connection_limits& limits, bytes_view first_frames) {
+    return take_over(writer, us, std::make_shared<const connection_limits>(limits), first_frames);
 }
 
 }  // namespace aioxx::websocket::detail

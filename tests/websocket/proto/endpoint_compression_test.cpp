@@ -146,17 +146,18 @@ TEST_CASE("a text that is refused does not disturb the context", "[websocket]") 
     CHECK(received(client, output(server)) == list{"text:Hello", "text:Hello"});
 }
 
-TEST_CASE("a header alone goes with a payload that is not compressed", "[websocket]") {
+TEST_CASE("a head alone goes with a payload that is not compressed", "[websocket]") {
     endpoint server(role::server, {.compression = agreed()});
     endpoint client(role::client, {.compression = agreed()});
-    server.send_header(opcode::text, "Hello");
-    CHECK(received(client, output(server) + "Hello") == list{"text:Hello"});
-    server.send_header(opcode::text, "Hel", false);
-    std::string bytes = output(server) + "Hel";
+    const auto head = [&](std::string_view payload, bool fin) {
+        return wire::str(server.send_head(opcode::text, payload, fin).view());
+    };
+    CHECK(received(client, head("Hello", true) + "Hello") == list{"text:Hello"});
+    const std::string bytes = head("Hel", false) + "Hel";
     server.send_continuation("lo", true);
     CHECK(received(client, bytes + output(server)) == list{"text:Hello"});
     server.send_text("Hel", false);
-    CHECK_THROWS_AS(server.send_header(opcode::continuation, "lo"), aioxx::protocol_error);
+    CHECK_THROWS_AS(server.send_head(opcode::continuation, "lo"), aioxx::protocol_error);
     server.send_continuation("lo", true);
     CHECK(received(client, output(server)) == list{"text:Hello"});
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <aioxx/websocket/proto/endpoint.hpp>
 
+#include <array>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,16 +16,25 @@ using wire::hex;
 
 namespace {
 
-// All events that are there, as text: "text:abc", "close:1000:bye", "fault:1002:...".
-std::vector<std::string> events(endpoint& end) {
+// All events that are there, as text: "text:abc", "close:1000:bye", "fault:1002:...". Parameters: `run` is how many messages
+// at a time are asked for before each event; none.
+std::vector<std::string> events(endpoint& end, std::size_t run = 0) {
     std::vector<std::string> result;
-    while (const std::optional<event> next = end.next_event()) {
+    std::vector<message_view> messages(run);
+    for (;;) {
+        const std::size_t found = end.next_messages(messages);
+        for (const message_view& each : std::span(messages).first(found)) {
+            result.push_back((each.is_text ? "text:" : "binary:") + std::string(each.str()));
+        }
+        if (run != 0 && found == run) continue;  // there may be more
+        const std::optional<event> next = end.next_event();
+        if (!next) return result;
         static const char* const names[] = {"text", "binary", "ping", "pong", "close", "fault"};
         std::string text = names[static_cast<int>(next->kind)];
         if (next->kind >= event_kind::close) text += ":" + std::to_string(value_of(next->code));
         result.push_back(text + ":" + wire::str(next->payload));
+        if (end.is_drained()) CHECK(!end.next_event());
     }
-    return result;
 }
 
 std::string output(endpoint& end) {
@@ -41,7 +52,8 @@ struct outcome {
 // What a server makes of these bytes, however they are cut and lent.
 outcome serve(const std::string& input, endpoint_options options = {}, bool eof = false) {
     std::optional<outcome> first;
-    for (const bool in_place : {false, true}) {
+    for (const std::size_t run : {0U, 0U, 1U, 3U}) {
+        const bool in_place = first.has_value();
         for (std::vector<std::string> pieces : wire::cuts(input)) {
             endpoint server(role::server, options);
             outcome result;
@@ -51,11 +63,11 @@ outcome serve(const std::string& input, endpoint_options options = {}, bool eof 
                 } else {
                     server.feed(piece);
                 }
-                for (std::string& text : events(server))
+                for (std::string& text : events(server, run))
                     result.events.push_back(std::move(text));
             }
             if (eof) server.feed_eof();
-            for (std::string& text : events(server))
+            for (std::string& text : events(server, run))
                 result.events.push_back(std::move(text));
             result.output = output(server);
             result.state = server.state();
@@ -117,6 +129,57 @@ TEST_CASE("a ping is answered with its payload, unless that is off", "[websocket
         CHECK(serve(sent(opcode::ping, payload)).output == reply(opcode::pong, payload));
         CHECK(serve(sent(opcode::ping, payload), {.auto_pong = false}).output == "");
     }
+}
+
+TEST_CASE("messages are taken together only where a frame begins, outside a message, in memory that is lent", "[websocket]") {
+    std::array<message_view, 4> found;
+    endpoint server(role::server);
+    std::vector<std::string> fed;  // keeps the memory
+    fed.reserve(10);
+    const auto feed = [&](const std::string& bytes) {
+        std::string& kept = fed.emplace_back(bytes);
+        server.feed_in_place({reinterpret_cast<std::byte*>(kept.data()), kept.size()});
+    };
+    const std::string whole = sent(opcode::text, "whole");
+
+    server.feed(whole);  // not to be written to
+    CHECK(server.next_messages(found) == 0);
+    CHECK(events(server) == list{"text:whole"});
+    feed(whole);
+    CHECK(server.next_messages(found) == 1);
+    CHECK(found[0].str() == "whole");
+    CHECK(server.is_drained());
+
+    const std::string around = sent(opcode::binary, whole);  // its payload is masked, so that it looks like frames here
+    std::string seeming(whole.size(), '\0');
+    apply_mask(reinterpret_cast<std::byte*>(seeming.data()), whole, wire::key);
+    feed(around.substr(0, 6));
+    CHECK(!server.next_event());
+    feed(whole);
+    CHECK(server.next_messages(found) == 0);
+    CHECK(events(server) == list{"binary:" + seeming});
+
+    feed(sent(opcode::ping, whole).substr(0, 6));
+    CHECK(!server.next_event());
+    feed(whole);
+    CHECK(server.next_messages(found) == 0);
+    CHECK(events(server) == list{"ping:" + seeming});
+
+    feed(sent(opcode::text, "begun ", false));
+    CHECK(!server.next_event());
+    CHECK(!server.is_drained());  // it would give a part
+    server.deliver_parts(true);
+    CHECK(events(server) == list{"text:begun "});
+    server.deliver_parts(false);
+    feed(whole);
+    CHECK(server.next_messages(found) == 0);
+    CHECK(events(server) == list{"fault:1002:new message inside a fragmented one"});
+    feed(whole);
+    CHECK(server.next_messages(found) == 0);
+
+    endpoint ended(role::server);
+    ended.feed_eof();
+    CHECK(!ended.is_drained());
 }
 
 TEST_CASE("the peer's Close is answered with its own code and reason", "[websocket]") {
@@ -210,17 +273,16 @@ TEST_CASE("frames are sent as the RFC shows them", "[websocket]") {
     CHECK(output(client) == hex("81 85 37 fa 21 3d 7f 9f 4d 51 58 8a 85 37 fa 21 3d 7f 9f 4d 51 58"));
 }
 
-TEST_CASE("a server can send a header and write the payload itself", "[websocket]") {
+TEST_CASE("a server can send a head and write the payload itself", "[websocket]") {
     endpoint server(role::server);
     const std::string payload(70'000, 'x');
-    server.send_header(opcode::text, payload, false);
-    CHECK(output(server) == hex("01 7f 00 00 00 00 00 01 11 70"));
-    server.send_header(opcode::continuation, "abc");
-    CHECK(output(server) == hex("80 03"));
-    CHECK_THROWS_AS(server.send_header(opcode::ping, ""), std::invalid_argument);
-    CHECK_THROWS_AS(server.send_header(opcode::text, hex("ff")), std::invalid_argument);
+    CHECK(wire::str(server.send_head(opcode::text, payload, false).view()) == hex("01 7f 00 00 00 00 00 01 11 70"));
+    CHECK(wire::str(server.send_head(opcode::continuation, "abc").view()) == hex("80 03"));
+    CHECK(server.output().empty());
+    CHECK_THROWS_AS(server.send_head(opcode::ping, ""), std::invalid_argument);
+    CHECK_THROWS_AS(server.send_head(opcode::text, hex("ff")), std::invalid_argument);
     endpoint client(role::client);
-    CHECK_THROWS_AS(client.send_header(opcode::text, ""), aioxx::protocol_error);
+    CHECK_THROWS_AS(client.send_head(opcode::text, ""), aioxx::protocol_error);
     CHECK(client.output().empty());
 }
 
@@ -266,7 +328,7 @@ TEST_CASE("nothing is sent after a Close", "[websocket]") {
         CHECK_THROWS_AS(end.send_text("x"), aioxx::closed_error);
         CHECK_THROWS_AS(end.send_binary("x"), aioxx::closed_error);
         CHECK_THROWS_AS(end.send_continuation("x", true), aioxx::closed_error);
-        CHECK_THROWS_AS(end.send_header(opcode::text, "x"), aioxx::closed_error);
+        CHECK_THROWS_AS(end.send_head(opcode::text, "x"), aioxx::closed_error);
         CHECK_THROWS_AS(end.send_ping(), aioxx::closed_error);
         CHECK_THROWS_AS(end.send_pong(), aioxx::closed_error);
         CHECK_THROWS_AS(end.send_close(), aioxx::closed_error);

@@ -32,17 +32,12 @@ std::string unmasked(const frame_header& header, aioxx::bytes_view payload, std:
     return plain;
 }
 
-// Parameters: `wholes` asks for whole messages first, as an endpoint does.
-outcome parse(frame_parser parser, const std::vector<std::string>& pieces, bool wholes = false) {
+outcome parse(frame_parser parser, const std::vector<std::string>& pieces) {
     outcome result;
     std::string payload;
     for (const std::string& piece : pieces) {
         aioxx::bytes_view input = piece;
         for (;;) {
-            if (const auto whole = wholes ? parser.next_whole(input) : std::nullopt) {
-                result.frames.push_back({parser.header(), unmasked(parser.header(), *whole)});
-                continue;
-            }
             const std::optional<frame_piece> part = parser.next(input);
             if (!part) break;
             const frame_header& header = parser.header();
@@ -63,7 +58,6 @@ outcome parse(role us, const std::string& input, std::uint64_t limit = frame_par
     const outcome whole = parse(frame_parser(us, limit), ways[0]);
     for (const std::vector<std::string>& pieces : ways) {
         CHECK(parse(frame_parser(us, limit), pieces) == whole);
-        CHECK(parse(frame_parser(us, limit), pieces, true) == whole);
     }
     return whole;
 }
@@ -143,32 +137,19 @@ TEST_CASE("payloads around every length form survive any cut", "[websocket]") {
     }
 }
 
-TEST_CASE("a whole message in one frame is taken at once, and nothing else is", "[websocket]") {
-    const auto taken = [](const std::string& input, std::uint64_t limit = frame_parser::unlimited) {
-        frame_parser parser(role::server, limit, true);
-        aioxx::bytes_view left = input;
-        const auto whole = parser.next_whole(left);
-        return whole ? std::optional(unmasked(parser.header(), *whole) + "|" + wire::str(left)) : std::nullopt;
-    };
-    const auto masked = [](opcode code, const std::string& payload) { return wire::frame(role::client, code, payload); };
-    for (const std::size_t size : {0U, 1U, 125U, 126U, 65535U}) {
-        const std::string payload = wire::some_text(size);
-        CHECK(taken(masked(opcode::text, payload)) == payload + "|");
-        CHECK(taken(masked(opcode::binary, payload) + "rest") == payload + "|rest");
-        CHECK(taken(masked(opcode::text, payload).substr(0, payload.size() + 5)) == std::nullopt);
+TEST_CASE("it is between frames until one begins, and after a fault never", "[websocket]") {
+    frame_parser parser(role::server);
+    const std::string frame = wire::frame(role::client, opcode::text, "12");
+    aioxx::bytes_view input = frame;
+    CHECK(parser.between_frames());
+    for (std::size_t size = 1; size <= frame.size(); ++size) {
+        aioxx::bytes_view next = input.subview(size - 1, 1);
+        while (parser.next(next)) {}
+        CHECK(parser.between_frames() == (size == frame.size()));
     }
-    CHECK(taken(masked(opcode::text, "12345"), 5) == "12345|");
-    CHECK(taken(masked(opcode::text, "123456"), 5) == std::nullopt);
-    CHECK(taken("") == std::nullopt);
-    CHECK(taken(masked(opcode::text, wire::some_text(65536))) == std::nullopt);  // so large that it does not matter
-    CHECK(taken(masked(opcode::ping, "x")) == std::nullopt);
-    CHECK(taken(masked(opcode::continuation, "x")) == std::nullopt);
-    CHECK(taken(wire::frame(role::server, opcode::text, "x")) == std::nullopt);
-    for (const char first : {'\x01', '\xC1', '\x91'}) {  // a fragment, compressed, reserved
-        std::string other = masked(opcode::text, "x");
-        other[0] = first;
-        CHECK(taken(other) == std::nullopt);
-    }
+    aioxx::bytes_view wrong = "\x83\x80....";
+    CHECK(!parser.next(wrong));
+    CHECK(!parser.between_frames());
 }
 
 TEST_CASE("a reserved opcode is refused", "[websocket]") {

@@ -23,19 +23,11 @@ struct outcome {
     }
 };
 
-// Parameters: `wholes` looks for whole messages first, as an endpoint does.
-outcome assemble(frame_parser parser, message_assembler assembler, std::vector<std::string> pieces, bool wholes = false) {
+outcome assemble(frame_parser parser, message_assembler assembler, const std::vector<std::string>& pieces) {
     outcome result;
-    for (std::string& piece : pieces) {
+    for (const std::string& piece : pieces) {
         aioxx::bytes_view input = piece;
         for (;;) {
-            if (const auto whole = wholes && assembler.takes_whole() ? parser.next_whole(input) : std::nullopt) {
-                std::byte* const place = const_cast<std::byte*>(whole->data());
-                const std::optional<aioxx::bytes_view> payload = assembler.add_whole(parser.header(), *whole, place);
-                if (!payload) break;
-                result.messages.push_back((parser.header().code == opcode::text ? "T:" : "B:") + wire::str(*payload));
-                continue;
-            }
             const std::optional<frame_piece> part = parser.next(input);
             if (!part) break;
             if (const auto payload = assembler.add(parser.header(), *part)) {
@@ -50,9 +42,7 @@ outcome assemble(frame_parser parser, message_assembler assembler, std::vector<s
 }
 
 outcome assemble(role us, const std::vector<std::string>& pieces, std::uint64_t max_size) {
-    const outcome result = assemble(frame_parser(us), message_assembler(max_size), pieces);
-    CHECK(assemble(frame_parser(us), message_assembler(max_size), pieces, true) == result);
-    return result;
+    return assemble(frame_parser(us), message_assembler(max_size), pieces);
 }
 
 outcome assemble(const std::string& input, std::uint64_t max_size = message_assembler::unlimited) {

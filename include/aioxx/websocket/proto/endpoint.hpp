@@ -19,6 +19,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -35,7 +36,9 @@
 #include <aioxx/websocket/proto/frame_writer.hpp>
 #include <aioxx/websocket/proto/masking_keys.hpp>
 #include <aioxx/websocket/proto/message.hpp>
+#include <aioxx/websocket/proto/message_view.hpp>
 #include <aioxx/websocket/proto/utf8.hpp>
+#include <aioxx/websocket/proto/whole_messages.hpp>
 
 namespace aioxx::websocket {
 
@@ -51,7 +54,7 @@ enum class event_kind : std::uint8_t {
 /// Something that the peer did.
 struct event {
     event_kind kind;
-    bytes_view payload;  // Lifetime: until the next call of next_event(), feed() or retain_input()
+    bytes_view payload;  // Lifetime: until the next call of next_event(), next_messages(), feed() or retain_input()
     close_code code{};   // of close and fault
     bool begins = true;  // of text and binary: false for all but the first part; see deliver_parts()
     bool ends = true;    // of text and binary: false for all but the last part
@@ -105,14 +108,35 @@ public:
     ///
     /// Returns: nothing when more input is needed.
     [[nodiscard]] std::optional<event> next_event() {
-        if (input_.empty() && !assembler_.in_message()) return at_end_of_input();
-        const std::optional<bytes_view> whole = takes_whole() ? parser_.next_whole(input_) : std::nullopt;
-        if (!whole) return next_event_in_pieces();
-        const frame_header& header = parser_.header();
-        const std::optional<bytes_view> payload = assembler_.add_whole(header, *whole, place_of(*whole));
-        if (!payload) [[unlikely]] return refuse(*assembler_.fault());
-        return event_of(header.code, *payload);
+        if (!is_receiving(state_)) return at_end_of_input();
+        if (const std::optional<bytes_view> part = assembler_.take_part()) return message_event(*part);
+        while (const std::optional<frame_piece> piece = parser_.next(input_)) {
+            std::byte* const place = place_of(piece->payload);
+            const frame_header& header = parser_.header();
+            if (is_control(header.code)) {
+                if (std::optional<event> found = control(header, *piece, place)) return found;
+            } else if (const std::optional<bytes_view> payload = assembler_.add(header, *piece, place)) {
+                return message_event(*payload);
+            } else if (const std::optional<peer_fault> wrong = assembler_.fault()) {
+                return refuse(*wrong);
+            }
+        }
+        if (const std::optional<peer_fault> wrong = parser_.fault()) return refuse(*wrong);
+        return at_end_of_input();
     }
+
+    /// Takes the messages that the input begins with, as far as each lies there whole, in one frame, and needs no memory of the
+    /// endpoint's: most do, and this is a fraction of the work of next_event(), which finds what is behind them.
+    ///
+    /// Parameters: `into` room for them. Returns: how many there are now. Lifetime: as of an event's payload.
+    [[nodiscard]] std::size_t next_messages(std::span<message_view> into) {
+        const bool in_place = us_ == role::client || writable_;
+        if (!in_place || assembler_.in_message() || !parser_.between_frames()) return 0;
+        return detail::take_whole_messages(input_, us_, assembler_.max_size(), into);
+    }
+
+    /// Tells whether next_event() is not needed until more is fed. False does not mean that there is something.
+    [[nodiscard]] bool is_drained() const noexcept { return input_.empty() && !assembler_.in_message() && !eof_; }
 
     /// Reports messages in parts as they arrive, for those that are too large to wait for. May be changed at
     /// any time: inside a message, what has been collected is the next part, and what remains the last one.
@@ -172,15 +196,14 @@ public:
         send_data(opcode::continuation, data, fin, std::nullopt);
     }
 
-    /// Sends only the header of a frame whose payload the caller writes itself, directly after the output, so
-    /// that a large payload is not copied. It is not compressed.
+    /// Sends a frame of which the caller writes all: the head that is returned, directly behind the output, and the payload,
+    /// which needs no copy then. It is not compressed.
     ///
     /// Parameters: `code` text, binary or continuation.
     /// Requires: a server, because a client's payload has to be masked.
     /// Errors: as send_text; std::invalid_argument for other opcodes.
-    void send_header(opcode code, bytes_view payload, bool fin = true) {
-        if (is_control(code))
-            throw std::invalid_argument("send_header is for data frames, not for control frames");
+    [[nodiscard]] frame_head send_head(opcode code, bytes_view payload, bool fin = true) {
+        if (is_control(code)) throw std::invalid_argument("send_head is for data frames, not for control frames");
         if (us_ == role::client) {
             throw protocol_error(side::local, "a client cannot send a payload that is not masked");
         }
@@ -189,10 +212,10 @@ public:
             throw protocol_error(side::local,
                                  "the message before is compressed, so its fragments have to be");
         }
+        sending_ = next;
         frame_header header = header_of(code, fin);
         header.payload_size = payload.size();
-        append_frame_header(output_, header);
-        sending_ = next;
+        return encode_head(header);
     }
 
     /// Sends a ping.
@@ -317,47 +340,14 @@ private:
 
     // -- receiving
 
-    // Whether a message that lies in the input as a whole needs nothing else.
-    [[nodiscard]] bool takes_whole() const noexcept {
-        return is_receiving(state_) && assembler_.takes_whole() && (writable_ || us_ == role::client);
-    }
-
     // The memory of some input, if it may be written to: the constness was only added by input_ then.
     [[nodiscard]] std::byte* place_of(bytes_view piece) const noexcept {
         return writable_ ? const_cast<std::byte*>(piece.data()) : nullptr;
     }
 
-    // ... whatever it is.
-    std::optional<event> next_event_in_pieces() {
-        if (!is_receiving(state_)) return at_end_of_input();
-        if (const std::optional<bytes_view> part = assembler_.take_part()) return message_event(*part);
-        while (const std::optional<frame_piece> piece = parser_.next(input_)) {
-            std::byte* const place = place_of(piece->payload);
-            const frame_header& header = parser_.header();
-            if (is_control(header.code)) {
-                if (std::optional<event> found = control(header, *piece, place)) return found;
-            } else if (const std::optional<bytes_view> payload = assembler_.add(header, *piece, place)) {
-                return message_event(*payload);
-            } else if (const std::optional<peer_fault> wrong = assembler_.fault()) {
-                return refuse(*wrong);
-            }
-        }
-        if (const std::optional<peer_fault> wrong = parser_.fault()) return refuse(*wrong);
-        return at_end_of_input();
-    }
-
-    // Made in place: a copy has to wait for the stores that it reads.
-    [[nodiscard]] static std::optional<event> event_of(opcode code, bytes_view payload) noexcept {
-        std::optional<event> found(std::in_place);
-        found->kind = code == opcode::text ? event_kind::text : event_kind::binary;
-        found->payload = payload;
-        return found;
-    }
-    [[nodiscard]] std::optional<event> message_event(bytes_view payload) const noexcept {
-        std::optional<event> found = event_of(assembler_.kind(), payload);
-        found->begins = assembler_.at_beginning();
-        found->ends = !assembler_.in_message();
-        return found;
+    [[nodiscard]] event message_event(bytes_view payload) const noexcept {
+        const event_kind kind = assembler_.kind() == opcode::text ? event_kind::text : event_kind::binary;
+        return {kind, payload, {}, assembler_.at_beginning(), !assembler_.in_message()};
     }
 
     void feed_borrowed(bytes_view data, bool writable) {

@@ -73,32 +73,10 @@ public:
         return piece;
     }
 
-    /// Takes a message below 64 KiB off the front of `input` that lies there as a whole, in one frame and not compressed: most
-    /// do, and it is less work than next().
-    ///
-    /// Returns: the payload, masked as it came; nothing when next() has to find out what there is, or after a fault.
-    /// Lifetime: it points into the input.
-    [[nodiscard]] std::optional<bytes_view> next_whole(bytes_view& input) {
-        const std::byte* const bytes = input.data();
-        if (in_payload_ || stored_size_ != 0 || fault_ || input.size() < 4) return std::nullopt;
-        if (!is_plain_message(bytes)) return std::nullopt;
-        std::size_t length = at(bytes, 1) & 0x7F;
-        if (length == 126) length = at(bytes, 2) << 8 | at(bytes, 3);
-        const std::size_t begin = header_size(bytes);
-        // A length that is refused, or has eight bytes, is a case for next().
-        const bool minimal = length_size(bytes) == (length < 126 ? 0 : 2);
-        if (!minimal || length > max_payload_size_ || input.size() < begin + length) return std::nullopt;
-        header_.code = static_cast<opcode>(at(bytes, 0) & 0x0F);
-        header_.fin = true;
-        header_.compressed = false;
-        header_.masked = us_ == role::server;
-        header_.payload_size = length;
-        if (header_.masked) std::memcpy(header_.mask.data(), bytes + begin - 4, 4);
-        input = bytes_view(bytes + begin + length, input.size() - begin - length);
-        return bytes_view(bytes + begin, length);
-    }
+    /// Tells whether the input begins with a frame.
+    [[nodiscard]] bool between_frames() const noexcept { return !in_payload_ && stored_size_ == 0 && !fault_; }
 
-    /// The header of the frame that the last piece belongs to, or the last whole message.
+    /// The header of the frame that the last piece belongs to.
     [[nodiscard]] const frame_header& header() const noexcept { return header_; }
 
     /// What was wrong with the input, once something was. The parser then stays where it is.
@@ -152,12 +130,6 @@ private:
     // A data frame that is not compressed breaks none of the rules below.
     [[nodiscard]] bool starts_plainly(const std::byte* bytes) const noexcept {
         return (at(bytes, 0) & 0x7F) <= 2 && (at(bytes, 1) >> 7 != 0) == (us_ == role::server);
-    }
-
-    // A message in one frame, not compressed.
-    [[nodiscard]] bool is_plain_message(const std::byte* bytes) const noexcept {
-        const unsigned first = at(bytes, 0);
-        return (first == 0x81 || first == 0x82) && (at(bytes, 1) >> 7 != 0) == (us_ == role::server);
     }
 
     // The rules that the first two bytes can break.

@@ -36,7 +36,7 @@ inline std::size_t encode_frame_header(const frame_header& header, std::byte* to
     return 6 + extra;
 }
 
-/// The bytes of a header, in place.
+/// The bytes of a header, in place: for payloads that are not copied, so that both go out in one gathered write.
 struct frame_head {
     std::array<std::byte, max_frame_header_size> bytes;
     std::size_t size;
@@ -44,20 +44,10 @@ struct frame_head {
     [[nodiscard]] bytes_view view() const noexcept { return {bytes.data(), size}; }
 };
 
-/// The head of a frame whose payload is not copied: both go out in one gathered write.
-///
-/// Small messages go whole into endpoint::output(). For a large one a server calls endpoint::send_header(),
-/// which checks the message as send_text() does and appends only this head to the output, and writes output
-/// and payload one behind the other. A client has to mask, which is a copy anyway.
 [[nodiscard]] inline frame_head encode_head(const frame_header& header) noexcept {
     frame_head head;
     head.size = encode_frame_header(header, head.bytes.data());
     return head;
-}
-
-/// Appends a header alone; `header.payload_size` bytes have to follow it on the wire.
-inline void append_frame_header(bytearray& output, const frame_header& header) {
-    output.append(encode_head(header).view());
 }
 
 /// Appends a whole frame, masked when the header says so.

@@ -63,61 +63,6 @@ public:
     [[nodiscard]] std::optional<bytes_view> add(const frame_header& header, const frame_piece& piece,
                                                 std::byte* writable = nullptr) {
         forget_handed_out();
-        return add_part(header, piece, writable);
-    }
-
-    /// Whether a message that has come in one piece is the next, and nothing has to be remembered of it: add_whole() then
-    /// does the same as add() with less work.
-    [[nodiscard]] bool takes_whole() const noexcept { return !in_message_ && !fault_; }
-
-    /// Takes a message that lies in one frame, not compressed, and in the memory of one piece.
-    ///
-    /// Parameters: `writable` the memory of the payload, lent for unmasking in place, when it is masked.
-    /// Requires: takes_whole(). Returns: the payload; nothing after a fault. Lifetime: of the input.
-    [[nodiscard]] std::optional<bytes_view> add_whole(const frame_header& header, bytes_view payload,
-                                                      std::byte* writable) {
-        forget_handed_out();
-        const std::uint64_t size = header.payload_size;
-        if (size > max_size_) [[unlikely]] return refuse_size("message of at least ", size, max_size_);
-        if (header.masked) apply_mask(writable, payload, header.mask);
-        if (header.code == opcode::text) {
-            utf8_.reset();
-            if (!utf8_.feed(payload)) [[unlikely]] return refuse_text();
-            if (!utf8_.complete()) [[unlikely]] return refuse_cut_text();
-        }
-        return payload;
-    }
-
-    /// What has been collected when parts are wanted in the middle of a message, or nothing.
-    ///
-    /// Lifetime: as of add().
-    [[nodiscard]] std::optional<bytes_view> take_part() {
-        forget_handed_out();
-        if (!parts_ || !in_message_ || buffer_.empty()) return std::nullopt;
-        return hand_out(buffer_.view());
-    }
-
-    /// Text or binary: the kind of the present, or last, message.
-    [[nodiscard]] opcode kind() const noexcept { return kind_; }
-
-    /// Tells whether a message has begun and not ended.
-    [[nodiscard]] bool in_message() const noexcept { return in_message_; }
-
-    /// Tells whether what was handed out last was the beginning of its message.
-    [[nodiscard]] bool at_beginning() const noexcept { return at_beginning_; }
-
-    [[nodiscard]] std::optional<peer_fault> fault() const {
-        return fault_ ? std::optional(*fault_) : std::nullopt;
-    }
-
-    /// Moves the buffer out that holds the message just completed, or nothing when it lies in the input.
-    [[nodiscard]] bytearray take_buffer() noexcept { return std::exchange(buffer_, bytearray()); }
-
-    /// The buffer with what has been collected.
-    [[nodiscard]] bytes_view buffered() const noexcept { return buffer_.view(); }
-
-private:
-    std::optional<bytes_view> add_part(const frame_header& header, const frame_piece& piece, std::byte* writable) {
         if (fault_ || (piece.first && !begin(header))) return std::nullopt;
         const bool ends = piece.last && header.fin;
         const bool in_place = buffer_.empty() && (ends || parts_) && !compressed_;
@@ -142,6 +87,37 @@ private:
         return hand_out(plain);
     }
 
+    /// What has been collected when parts are wanted in the middle of a message, or nothing.
+    ///
+    /// Lifetime: as of add().
+    [[nodiscard]] std::optional<bytes_view> take_part() {
+        forget_handed_out();
+        if (!parts_ || !in_message_ || buffer_.empty()) return std::nullopt;
+        return hand_out(buffer_.view());
+    }
+
+    /// Text or binary: the kind of the present, or last, message.
+    [[nodiscard]] opcode kind() const noexcept { return kind_; }
+
+    [[nodiscard]] std::uint64_t max_size() const noexcept { return max_size_; }
+
+    /// Tells whether a message has begun and not ended.
+    [[nodiscard]] bool in_message() const noexcept { return in_message_; }
+
+    /// Tells whether what was handed out last was the beginning of its message.
+    [[nodiscard]] bool at_beginning() const noexcept { return at_beginning_; }
+
+    [[nodiscard]] std::optional<peer_fault> fault() const {
+        return fault_ ? std::optional(*fault_) : std::nullopt;
+    }
+
+    /// Moves the buffer out that holds the message just completed, or nothing when it lies in the input.
+    [[nodiscard]] bytearray take_buffer() noexcept { return std::exchange(buffer_, bytearray()); }
+
+    /// The buffer with what has been collected.
+    [[nodiscard]] bytes_view buffered() const noexcept { return buffer_.view(); }
+
+private:
     // A data frame's header has arrived: is it this frame's turn, and is there room for it?
     bool begin(const frame_header& header) {
         const bool continues = header.code == opcode::continuation;
