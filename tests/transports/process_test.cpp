@@ -20,7 +20,7 @@
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/core/current.hpp>
 #include <aioxx/sync/event.hpp>
-#include <aioxx/tasks/runner.hpp>
+#include <aioxx/tasks/shutdown.hpp>
 #include <aioxx/tasks/sleep.hpp>
 #include <aioxx/tasks/wait_for.hpp>
 #include <aioxx/testing/report_collector.hpp>
@@ -486,6 +486,27 @@ TEST_CASE("P3 at the end of run a process is killed, its end told and its pipes 
     CHECK(child.process->get_returncode() == -SIGKILL);
     child = running();
     CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("P3 the end of a process is told when the loop stops between its last pipe and that", "[transports]") {
+    event_loop loop(std::make_unique<asio_backend>());
+    const auto protocol = std::make_shared<recorder>();
+    // The pipe ends after the exit, and the loop stops in the same turn.
+    protocol->on_call = [&loop](recorder& told, const std::string& call) {
+        if (call == "made") told.process->get_pipe_transport(1)->pause_reading();
+        if (call == "exited") told.process->get_pipe_transport(1)->resume_reading();
+        if (call == "lost 1") loop.stop();
+    };
+    process_options options = without_pipes();
+    options.out = stdio::pipe();
+    {
+        const detail::running_loop_scope scope(&loop);
+        std::make_shared<process_transport>(loop, spawn(sh("echo one"), options), protocol)->start();
+    }
+    loop.run_forever();
+    CHECK(protocol->calls == strings{"made", "exited", "data 1", "lost 1"});
+    shut_down(loop, 10s);
+    CHECK(protocol->calls.back() == "connection lost");
 }
 
 TEST_CASE("P3 a loop that is closed at once leaves nothing of a process", "[transports]") {

@@ -20,6 +20,7 @@
 #include <aioxx/base/unique_fd.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/core/event_loop.hpp>
+#include <aioxx/core/loop_member.hpp>
 #include <aioxx/io/process_protocol.hpp>
 #include <aioxx/io/process_transport.hpp>
 #include <aioxx/transports/child.hpp>
@@ -45,7 +46,8 @@ inline void kill_all_of(child& ended) noexcept {
 /// A child process and its pipes. Held by its child and its pipes until connection_lost has returned.
 class process_transport final : public subprocess_transport,
                                 public std::enable_shared_from_this<process_transport>,
-                                private transport_owner {
+                                private transport_owner,
+                                private loop_resource {
 public:
     process_transport(event_loop& loop, spawned_process started, std::shared_ptr<subprocess_protocol> served)
         : loop_(loop),
@@ -156,13 +158,16 @@ private:
         if (open_pipes_ != 0 || !get_returncode() || std::exchange(ended_, true)) return;
         closing_ = true;
         self_ = shared_from_this();
+        loop_.attach(static_cast<loop_resource&>(*this));  // child and pipes have left: who waits for them waits for this
         loop_.schedule(end_);
     }
+    void abandon() noexcept override {}  // ends in the next turn anyway
     void deliver_end() {
         if (made_) loop_.guarded([this] { served()->connection_lost(nullptr); }, "exception in connection_lost");
         die();
     }
     void die() noexcept {
+        static_cast<loop_resource*>(this)->unlink();
         pipes_ = {};
         protocol_ = nullptr;
         const auto last = std::move(self_);  // may be the last reference
