@@ -178,6 +178,59 @@ TEST_CASE("a peer that goes away is an event", "[core]") {
     CHECK(s.handler.readable == 1);
 }
 
+#if !defined(AIOXX_PORTABLE_WAIT)
+TEST_CASE("who watches the end is told with each event whether it may have come", "[core]") {
+    scene s;
+    CHECK(s.watch->may_have_ended());  // nobody asked
+    s.watch->watch_end();
+    CHECK(s.watch->may_have_ended());  // no event yet
+    s.await_and_settle();
+    s.sockets.send("a");
+    s.settle();
+    REQUIRE(s.handler.readable == 1);
+    CHECK_FALSE(s.watch->may_have_ended());
+    CHECK(s.sockets.receive() == "a");
+    s.watch->await_readable();
+    s.watch->await_writable();  // changes what is registered, but not that
+    s.settle();
+    s.sockets.send("b");
+    ::shutdown(s.sockets.ends[1], SHUT_WR);
+    s.settle();
+    CHECK(s.handler.readable == 2);
+    CHECK(s.watch->may_have_ended());
+}
+
+TEST_CASE("an end that comes after an event is another event", "[core]") {
+    scene s;
+    s.watch->watch_end();
+    s.await_and_settle();
+    s.sockets.send("a");
+    s.settle();
+    REQUIRE(s.handler.readable == 1);
+    CHECK_FALSE(s.watch->may_have_ended());
+    ::shutdown(s.sockets.ends[1], SHUT_WR);
+    CHECK(s.sockets.receive() == "a");
+    s.watch->await_readable();
+    s.settle();
+    CHECK(s.handler.readable == 2);
+    CHECK(s.watch->may_have_ended());
+}
+
+TEST_CASE("a watch does not take over what was known of another descriptor", "[core]") {
+    scene s;
+    s.watch->watch_end();
+    s.await_and_settle();
+    s.sockets.send("a");
+    s.settle();
+    CHECK_FALSE(s.watch->may_have_ended());
+    const pair_of_sockets others;
+    s.watch.reset();  // what Asio had for it is used again
+    s.watch = s.loop.system().watch(others.ends[0], s.handler);
+    s.watch->watch_end();
+    CHECK(s.watch->may_have_ended());
+}
+#endif
+
 TEST_CASE("after the release the handler is not called, even for an event that had arrived", "[core][ST020]") {
     scene s;
     s.await_and_settle();

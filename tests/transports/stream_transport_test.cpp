@@ -297,55 +297,6 @@ TEST_CASE("a receive that emptied the medium is not followed by one that would b
     CHECK(on.protocol->received() == "abc");
 }
 
-TEST_CASE("a doubt about the peer is settled at the end of the turn, by a send or by a look", "[transports]") {
-    SECTION("nothing is sent: one more receive finds the reset") {
-        stage on;
-        on.played->arrive("request", transfer::rest::unlikely);
-        on.played->arrive_error(std::errc::connection_reset);
-        on.readable();
-        CHECK(on.played->receive_calls == 2);
-        CHECK(on.protocol->story() == "connection_made data_received connection_lost");
-        CHECK(on.protocol->count("connection_lost: ") == 1);
-    }
-    SECTION("nothing is sent and nothing is wrong") {
-        stage on;
-        on.played->arrive("request", transfer::rest::unlikely);
-        const int before = on.played->readable_waits;
-        on.readable();
-        CHECK(on.played->receive_calls == 2);
-        CHECK(on.played->readable_waits == before + 1);  // one wait, whoever asked for it
-    }
-    SECTION("an answer is sent: no further receive") {
-        auto echo = std::make_shared<acting_protocol>();
-        echo->on_data = [](aioxx::transport& to) { to.write("answer"); };
-        stage on(echo);
-        on.played->arrive("request", transfer::rest::unlikely);
-        on.readable();
-        CHECK(on.played->receive_calls == 1);
-        CHECK(on.played->sent == std::vector<std::string>{"answer"});
-    }
-    SECTION("the answer does not fit at all: the doubt stays, and is settled") {
-        auto echo = std::make_shared<acting_protocol>();
-        echo->on_data = [](aioxx::transport& to) { to.write("answer"); };
-        stage on(echo);
-        on.played->sends.push_back(would_block());
-        on.played->arrive("request", transfer::rest::unlikely);
-        on.readable();
-        CHECK(on.played->receive_calls == 2);
-    }
-    SECTION("reading is paused meanwhile: resume looks") {
-        auto pausing = std::make_shared<acting_protocol>();
-        pausing->on_data = [](aioxx::transport& of) { of.pause_reading(); };
-        stage on(pausing);
-        on.played->arrive("request", transfer::rest::unlikely);
-        on.readable();
-        CHECK(on.played->receive_calls == 1);
-        on.played->arrive_error(std::errc::connection_reset);
-        on.in_turn([&] { on.made->resume_reading(); });
-        CHECK(on.protocol->count("connection_lost: ") == 1);
-    }
-}
-
 TEST_CASE("data, the end and errors of reading each have their consequence", "[transports][ST004]") {
     SECTION("nothing there: the transport waits") {
         stage on;

@@ -5,9 +5,9 @@
 //
 // On Linux the watch hands its own two operation objects to Asio's epoll reactor, which is what Asio's sockets
 // do: they belong to the watch, so waiting does not allocate, and the edge-triggered registration stays as it
-// is, so waiting costs no system call. That uses names of asio::detail, which are the same from 1.22 to 1.38;
-// they appear in this file only. With AIOXX_PORTABLE_WAIT, and where there is no epoll, it is Asio's public
-// async_wait, for one epoll_ctl a wait.
+// is, so waiting costs no system call. That uses names of asio::detail, private ones among them, which are the same
+// from 1.22 to 1.38; they appear in this file only. With AIOXX_PORTABLE_WAIT, and where there is no epoll, it is
+// Asio's public async_wait, for one epoll_ctl a wait.
 
 #include <cstddef>
 #include <memory>
@@ -29,6 +29,10 @@
 
 #include <asio/posix/stream_descriptor.hpp>
 #else
+#include <cstdint>
+
+#include <sys/epoll.h>
+
 #include <asio/detail/epoll_reactor.hpp>
 #include <asio/detail/reactor_op.hpp>
 #include <asio/version.hpp>
@@ -96,6 +100,21 @@ private:
 
 #else
 
+// What Asio does not tell: its epoll descriptor and what it watches for. The access check does not apply to the
+// arguments of an explicit instantiation ([temp.spec.general]/6).
+template <auto Member, class Tag>
+struct shown_member {
+    friend constexpr auto member_of(Tag) noexcept { return Member; }
+};
+struct epoll_fd_tag {
+    friend constexpr auto member_of(epoll_fd_tag) noexcept;
+};
+struct registered_events_tag {
+    friend constexpr auto member_of(registered_events_tag) noexcept;
+};
+template struct shown_member<&asio::detail::epoll_reactor::epoll_fd_, epoll_fd_tag>;
+template struct shown_member<&asio::detail::epoll_reactor::descriptor_state::registered_events_, registered_events_tag>;
+
 class asio_fd_watcher final : public fd_watcher, public list_node<watcher_tag> {
     using reactor = asio::detail::epoll_reactor;
 
@@ -122,6 +141,24 @@ public:
         start(*write_);
     }
 
+    // To Asio the end of the other side is data; epoll knows the difference.
+    void watch_end() noexcept override {
+        if (!is_linked()) return;
+        std::uint32_t& registered = data_->*member_of(registered_events_tag{});
+        if (registered == 0) return;  // a regular file
+        epoll_event wanted{};
+        wanted.events = registered | EPOLLRDHUP;
+        wanted.data.ptr = data_;
+        if (::epoll_ctl(reactor_.*member_of(epoll_fd_tag{}), EPOLL_CTL_MOD, fd_, &wanted) != 0) return;
+        registered = wanted.events;
+        operation::last_events(data_) = ~0u;  // they were another descriptor's
+        tells_end_ = true;
+    }
+    [[nodiscard]] bool may_have_ended() const noexcept override {
+        constexpr unsigned ends = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
+        return !tells_end_ || !is_linked() || (operation::last_events(data_) & ends) != 0;
+    }
+
     void release() noexcept override {
         detach();
         drop();
@@ -145,6 +182,12 @@ private:
     struct operation : asio::detail::reactor_op {
         operation(asio_fd_watcher& watcher, reactor::op_types direction)
             : reactor_op(asio::error_code(), &operation::perform, &operation::complete), owner(watcher), kind(direction) {}
+
+        // What epoll said of a descriptor the last time.
+        static unsigned& last_events(reactor::per_descriptor_data data) noexcept {
+            // Not static_cast: the base is private.
+            return ((asio::detail::scheduler_operation*)(data))->*(&operation::task_result_);  // NOLINT
+        }
 
         static status perform(reactor_op*) { return done_and_exhausted; }
         static void complete(void* scheduler, asio::detail::scheduler_operation* base, const asio::error_code&,
@@ -182,6 +225,7 @@ private:
     reactor& reactor_;
     int fd_;
     int users_ = 1;  // the holder and each wait that is outstanding
+    bool tells_end_ = false;
     fd_handler* handler_;
     reactor::per_descriptor_data data_{};
     operation read_;

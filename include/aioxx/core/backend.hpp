@@ -49,6 +49,12 @@ public:
     virtual void await_readable() = 0;
     /// Asks for one call of on_writable. Requires: none is outstanding.
     virtual void await_writable() = 0;
+    /// Asks for may_have_ended to be told, from the next event on.
+    virtual void watch_end() noexcept {}
+    /// Whether the peer may have ended its side, or the connection may have broken, by the last event; true where that
+    /// is not known. If not, a receive that filled its memory in part has taken all there is, and what comes
+    /// later is another event.
+    [[nodiscard]] virtual bool may_have_ended() const noexcept { return true; }
     /// Ends the watching: the handler is not called again. To be called before the descriptor is closed.
     virtual void release() noexcept = 0;
 

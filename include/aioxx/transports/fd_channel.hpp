@@ -2,8 +2,7 @@
 #pragma once
 
 // transports/fd_channel.hpp: byte channels over POSIX descriptors: connected stream sockets and pipes.
-// The descriptor is non-blocking, owned by the channel and closed with it. POSIX, with two refinements on
-// Linux: TCP_INQ tells with each receive whether more is there, and accept4-style flags are set by net/.
+// The descriptor is non-blocking, owned by the channel and closed with it.
 
 #include <algorithm>
 #include <array>
@@ -21,7 +20,6 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #if defined(__linux__)
 #include <linux/magic.h>
@@ -221,6 +219,7 @@ protected:
     fd_channel(event_loop& loop, unique_fd fd) : loop_(loop), fd_(std::move(fd)) {}
 
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+    [[nodiscard]] fd_watcher& watcher() const noexcept { return *watcher_; }
 
 private:
 #if defined(__linux__)
@@ -245,8 +244,12 @@ public:
         : fd_channel(loop, std::move(fd)), peer_(peer ? peer : endpoint::peer_of(this->fd())) {
         const std::optional<endpoint> local = endpoint::local_of(this->fd());
         local_ = detail::kept_endpoint(local);
-        const bool tcp = local && (local->family() == AF_INET || local->family() == AF_INET6);
-        announces_rest_ = tcp && enable_rest_announcement();
+        watches_end_ = local && (local->family() == AF_INET || local->family() == AF_INET6);
+    }
+
+    void attach(fd_handler& handler) override {
+        fd_channel::attach(handler);
+        if (watches_end_) watcher().watch_end();
     }
 
     [[nodiscard]] bool can_receive() const noexcept override { return true; }
@@ -254,11 +257,13 @@ public:
     [[nodiscard]] bool can_half_close() const noexcept override { return true; }
 
     transfer receive(std::span<std::byte> buffer) noexcept override {
-        if (announces_rest_) return receive_with_rest(buffer);
         const ssize_t count =
             detail::uninterrupted([&] { return ::recv(fd(), buffer.data(), buffer.size(), MSG_DONTWAIT); });
         if (count < 0) return detail::failed_transfer(errno);
-        return {static_cast<std::size_t>(count), {}, transfer::rest::unknown};
+        const auto received = static_cast<std::size_t>(count);
+        // Only of TCP: a Unix socket stops also where descriptors were sent along.
+        const bool took_all = watches_end_ && received != 0 && received < buffer.size() && !watcher().may_have_ended();
+        return {received, {}, took_all ? transfer::rest::nothing : transfer::rest::unknown};
     }
 
     transfer send(std::span<const bytes_view> pieces) noexcept override {
@@ -314,39 +319,7 @@ private:
         return peer_credentials{owner.pid, owner.uid, owner.gid};
     }
 
-#if defined(TCP_INQ)
-    bool enable_rest_announcement() noexcept {
-        const int on = 1;
-        return ::setsockopt(fd(), IPPROTO_TCP, TCP_INQ, &on, sizeof on) == 0;
-    }
-
-    // The kernel adds how many bytes are left, and a 1 when only the peer's end is. It cannot announce a
-    // reset, which is why the answer is "unlikely" and not "nothing".
-    transfer receive_with_rest(std::span<std::byte> buffer) noexcept {
-        iovec vector{buffer.data(), buffer.size()};
-        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-        msghdr message{};
-        message.msg_iov = &vector;
-        message.msg_iovlen = 1;
-        message.msg_control = control;
-        message.msg_controllen = sizeof control;
-        const ssize_t count = detail::uninterrupted([&] { return ::recvmsg(fd(), &message, MSG_DONTWAIT); });
-        if (count < 0) return detail::failed_transfer(errno);
-        transfer done{static_cast<std::size_t>(count), {}, transfer::rest::unknown};
-        const cmsghdr* header = CMSG_FIRSTHDR(&message);
-        if (header != nullptr && header->cmsg_level == IPPROTO_TCP && header->cmsg_type == TCP_CM_INQ) {
-            int rest = 0;
-            std::memcpy(&rest, CMSG_DATA(header), sizeof rest);
-            if (rest == 0) done.left = transfer::rest::unlikely;
-        }
-        return done;
-    }
-#else
-    bool enable_rest_announcement() noexcept { return false; }
-    transfer receive_with_rest(std::span<std::byte>) noexcept { return detail::failed_transfer(ENOTSUP); }
-#endif
-
-    bool announces_rest_ = false;
+    bool watches_end_ = false;
     detail::kept_endpoint peer_;
     detail::kept_endpoint local_;
 };

@@ -27,9 +27,8 @@ struct transfer {
 
     /// How sure it is that another attempt would block.
     enum class rest : unsigned char {
-        unknown,   ///< more may be there
-        unlikely,  ///< the medium holds nothing more, but it may have broken since
-        nothing    ///< it would block, or it is at its end
+        unknown,  ///< more may be there
+        nothing   ///< it would block, or it is at its end
     };
     rest left = rest::unknown;
 

@@ -380,7 +380,6 @@ private:
     bool read_armed_ = false;       // an on_readable is outstanding
     bool write_armed_ = false;      // an on_writable is outstanding: the medium is full
     bool pause_owed_ = false;       // the queue was too long before connection_made
-    bool verify_ = false;           // the last receive left it open whether the peer has broken the connection
 };
 
 // ---- life cycle ----
@@ -421,7 +420,6 @@ inline void stream_transport::insert_layer(
         queue_.append(std::exchange(occasional().held_back, {}));
         continuation().unlink();
         read_armed_ = false;
-        verify_ = false;
         start_opening();
     });
 }
@@ -597,9 +595,7 @@ inline std::size_t stream_transport::receive_once() {
     ++counts_.receives;
     counts_.bytes_received += received.count;
     if (received.left != transfer::rest::unknown) arm_reading();
-    verify_ = received.left == transfer::rest::unlikely;
     if (!deliver(bytes_view(into.data(), received.count))) return 0;
-    if (verify_) loop_.request_flush(*this);
     return received.left == transfer::rest::unknown ? received.count : 0;
 }
 
@@ -711,8 +707,7 @@ inline std::size_t stream_transport::try_send(std::span<const bytes_view> pieces
         const transfer sent = channel_->send(some);
         total += sent.count;
         if (sent.count != 0) {
-            verify_ = false;
-            ++counts_.sends;
+                ++counts_.sends;
             counts_.bytes_sent += sent.count;
         }
         if (sent.would_block() || (!sent.error && (sent.count < offered || channel_->pending() != 0))) {
@@ -729,11 +724,9 @@ inline std::size_t stream_transport::try_send(std::span<const bytes_view> pieces
     return total;
 }
 
-// The end of the turn: what was written leaves, and a doubt about the peer is settled. A send that succeeded
-// has settled it already, which spares a request-response exchange one system call in four.
+// The end of the turn: what was written leaves.
 inline void stream_transport::flush() {
     if (!write_armed_) send_queue();
-    if (std::exchange(verify_, false) && wants_data()) read_now();
 }
 
 inline void stream_transport::on_writable() {
@@ -883,7 +876,6 @@ inline transfer stream_transport::send_piped() {
             return sent;
         }
         if (sent.error || sent.count == 0) break;
-        verify_ = false;
         ++counts_.sends;
         counts_.bytes_sent += sent.count;
         occasional_->piped -= sent.count;
