@@ -83,21 +83,42 @@ private:
 };
 
 // The awaiter of a receiving operation. `Take` makes the result of what has arrived: from nothing only when it says
-// that an orderly end is a result.
+// that an orderly end is a result. What waits, and keeps the connection, is there only when there is something to wait for.
 template <class Take>
-class [[nodiscard]] receive_awaiter final : public connection_state_machine::arrival {
+class [[nodiscard]] receive_awaiter : pinned {
 public:
-    receive_awaiter(state_ptr<connection_state_machine> from, Take take)
-        : arrival(std::move(from), Take::what), take_(std::move(take)) {}
+    receive_awaiter(connection_state_machine& from, Take take) : from_(from), take_(std::move(take)) {}
+    ~receive_awaiter() {
+        if (waited_) std::destroy_at(&wait_);
+    }
 
+    [[nodiscard]] bool await_ready() { return from_.look_for(Take::what); }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> coroutine) {
+        std::construct_at(&wait_, from_);
+        waited_ = true;
+        wait_.start(coroutine);
+    }
     decltype(auto) await_resume() {
-        this->arrive(Take::end_is_result);
-        return take_(this->machine());
+        if (waited_) wait_.finish();
+        from_.require_message(Take::what, Take::end_is_result);
+        return take_(from_);
     }
 
 private:
-    const char* waits_for() const noexcept override { return Take::operation; }
+    class wait final : public connection_state_machine::arrival {
+    public:
+        explicit wait(connection_state_machine& on) noexcept : arrival(on, Take::what) {}
 
+    private:
+        const char* waits_for() const noexcept override { return Take::operation; }
+    };
+
+    connection_state_machine& from_;
+    union {
+        wait wait_;
+    };
+    bool waited_ = false;
     [[no_unique_address]] Take take_;
 };
 
@@ -170,6 +191,7 @@ inline constexpr opcode opcode_for = text_like<T> ? opcode::text : opcode::binar
 /// An open WebSocket connection. Copies refer to the same one; it is closed with 1001 when the last is gone.
 ///
 /// Concurrency: one loop. Any number of tasks may send, messages stay whole; one may receive.
+/// Lifetime: a receiving operation is awaited while there is a handle; a task that waits in one counts as a handle.
 class connection {
 public:
     connection(std::shared_ptr<detail::connection_state_machine> state, std::string subprotocol,
@@ -408,7 +430,7 @@ private:
 
     template <class Take>
     [[nodiscard]] detail::receive_awaiter<Take> receive(Take take) const {
-        return detail::receive_awaiter<Take>(machine_, std::move(take));
+        return detail::receive_awaiter<Take>(machine(), std::move(take));
     }
     static async_generator<message_view> receive_streaming(connection self) {
         auto& machine = self.machine();

@@ -162,7 +162,18 @@ public:
 
     class arrival;
 
-    /// Whether an arrival that was awaited has brought a message.
+    /// Looks for a message, when nobody else does. What was looked at before is done with. Returns: false when there is
+    /// none yet; else await_resume goes on at once.
+    [[nodiscard]] bool look_for(wanted what) {
+        if (!may_receive(what)) [[unlikely]] return false;
+        return inbox_.has_run() || find_anew(what);
+    }
+    /// Errors: connection_closed when there is no message, unless the end was orderly and is a result.
+    void require_message(wanted what, bool end_is_result) const {
+        if (has_message(what)) [[likely]] return;
+        if (!end_is_result || !ended_well()) throw_closed();
+    }
+    /// Whether look_for() has found one.
     [[nodiscard]] bool has_message(wanted what = wanted::message) const noexcept { return inbox_.has_found(what); }
     /// Requires, as the next two: has_message().
     [[nodiscard]] message_view peek_message() noexcept { return inbox_.peek(); }
@@ -356,6 +367,18 @@ private:
         transport_->pause_reading();
     }
 
+    // Only one task at a time, and none between the parts of a message.
+    [[nodiscard]] bool may_receive(wanted what) const noexcept {
+        return receiver_ == nullptr && (!is_streaming() || what == wanted::part);
+    }
+
+    AIOXX_NOINLINE bool find_anew(wanted what) {
+        inbox_.take_back();
+        const bool ready = find(what) || is_over();
+        if (!endpoint_.output().empty() || !endpoint_.is_open()) [[unlikely]] flush_output();
+        return ready;
+    }
+
     void after_taking() {
         is_quiet_ = false;
         if (paused_ && inbox_.is_low()) [[unlikely]] resume();
@@ -439,51 +462,33 @@ private:
     std::unique_ptr<const std::string> subprotocol_;  // null for none
 };
 
-/// Waits until there is a message, or none will come any more. What was looked at before is done with.
+/// A task that waits until there is a message, or none will come any more.
 ///
-/// It takes nothing, so that a cancellation loses nothing: base of the awaiters of all receiving operations.
+/// It takes nothing, so that a cancellation loses nothing: base of what waits in all receiving operations.
 class connection_state_machine::arrival : public waiter {
 public:
-    [[nodiscard]] bool await_ready() { return (on_->inbox_.has_run() && !is_refused()) || look_for_it(); }
+    /// Errors: busy_error.
     template <class Promise>
-    void await_suspend(std::coroutine_handle<Promise> coroutine) {
-        if (is_refused()) {
+    void start(std::coroutine_handle<Promise> coroutine) {
+        if (!on_->may_receive(what_)) {
             throw busy_error(std::string(waits_for()) + ": another task is already receiving from this WebSocket");
         }
         on_->receiver_ = this;
         this->suspend(coroutine);
     }
-
-protected:
-    arrival(state_ptr<connection_state_machine> on, wanted what) noexcept : what_(what), on_(std::move(on)) {}
-    ~arrival() { forget(); }
-
-    /// The beginning of await_resume. Errors: cancelled_error; connection_closed when there is no message, unless the end
-    /// was orderly and is a result.
-    void arrive(bool end_is_result) {
+    /// The wait is over. Errors: cancelled_error.
+    void finish() {
         forget();
         this->throw_if_cancelled();
-        if (on_->has_message(what_)) [[likely]] return;
-        if (!end_is_result || !on_->ended_well()) on_->throw_closed();
     }
 
-    [[nodiscard]] connection_state_machine& machine() const noexcept { return *on_; }
+protected:
+    arrival(connection_state_machine& on, wanted what) noexcept : what_(what), on_(&on) {}
+    ~arrival() { forget(); }
 
 private:
     friend class connection_state_machine;
 
-    AIOXX_NOINLINE bool look_for_it() {
-        if (is_refused()) [[unlikely]] return false;
-        on_->inbox_.take_back();
-        const bool ready = on_->find(what_) || on_->is_over();
-        if (!on_->endpoint_.output().empty() || !on_->endpoint_.is_open()) [[unlikely]] on_->flush_output();
-        return ready;
-    }
-
-    // Only one task at a time, and none between the parts of a message.
-    [[nodiscard]] bool is_refused() const noexcept {
-        return on_->receiver_ != nullptr || (on_->is_streaming() && what_ != wanted::part);
-    }
     void forget() noexcept {
         if (on_->receiver_ == this) on_->receiver_ = nullptr;
     }

@@ -108,7 +108,7 @@ public:
 
     /// What find() has found.
     [[nodiscard]] message_view peek() noexcept {
-        if (has_run()) return *now_->next;
+        if (has_run()) return *next_in_run();
         if (!queue_.empty()) return {queue_.front().content.is_text, queue_.front().content.data};
         if (partial_) return {partial_->is_text, partial_->data};
         return {now_->found->kind == event_kind::text, now_->found->payload};
@@ -122,29 +122,21 @@ public:
 
     /// Shows it, or the part, where it lies. Lifetime: until take_back().
     [[nodiscard]] message_view look() {
-        if (has_run() && lent_in_block_) return next_of_run();  // as the one before
-        take_back();
-        lent_ = true;
-        if (has_run()) {
-            lent_in_block_ = true;
-            return next_of_run();
-        }
-        if (!queue_.empty() || partial_ || !lies_in_block(now_->found->payload)) return look_at_copy();
-        lent_in_block_ = true;
-        const event shown = *std::exchange(now_->found, std::nullopt);
-        streaming_ = !shown.ends;
-        return {shown.kind == event_kind::text, shown.payload};
+        if (has_run() && lent_in_block_) [[likely]] return take_from_run();  // as the one before
+        return look_anew();
     }
 
     /// Shows it as look() does, and with it what else is in the run. Lifetime: as of look().
     [[nodiscard]] std::span<const message_view> look_at_batch() {
-        std::size_t count = 0;
-        const message_view first = look();
-        if (!now_->shown) now_->shown = std::make_unique<batch>();
-        batch& shown = *now_->shown;
-        shown.views[count++] = first;
-        while (has_run()) shown.views[count++] = next_of_run();
-        return std::span(shown.views).first(count);
+        if (!has_run()) {
+            const message_view only = look();
+            return std::span(std::construct_at(views_in(now_->shown), only), 1);
+        }
+        if (!lent_in_block_) lend_block();
+        const std::span<const message_view> all(next_in_run(), run_left_);
+        run_left_ = 0;
+        std::swap(now_->run, now_->shown);  // the next run is not to be written over it
+        return all;
     }
 
     /// What was looked at is done with.
@@ -209,13 +201,16 @@ private:
 
     // As many as are found together. Those that are not taken within the turn go into the queue.
     static constexpr std::size_t longest_run = 16;
-    struct batch : public pool_allocated {
-        std::array<message_view, longest_run> views;
+    struct several_views : public pool_allocated {
+        several_views() noexcept {}
+        union {  // not initialised
+            std::array<message_view, longest_run> all;
+        };
     };
-    union run_storage {  // not initialised
-        run_storage() noexcept {}
-        std::array<message_view, longest_run> views;
-    };
+    static message_view* views_in(std::unique_ptr<several_views>& kept) {
+        if (!kept) kept = std::make_unique<several_views>();
+        return kept->all.data();
+    }
 
     // What there is only while something is being done: most connections wait.
     struct activity : public pool_allocated {
@@ -228,9 +223,9 @@ private:
         bytearray block;  // what the endpoint's input lies in
         bytearray lent;   // what the message lies in that is looked at, unless it is the block
         std::optional<event> found;
-        std::unique_ptr<batch> shown;        // in answer to look_at_batch()
-        const message_view* next = nullptr;  // of the run
-        run_storage run;
+        std::unique_ptr<several_views> run;
+        const message_view* run_end = nullptr;
+        std::unique_ptr<several_views> shown;  // in answer to look_at_batch()
     };
     activity& now() {
         if (!now_) now_ = spare_activity ? std::move(spare_activity) : std::make_unique<activity>();
@@ -273,15 +268,18 @@ private:
 
     // No more than there is room for in the queue.
     bool find_run() {
-        activity& here = now();
         const std::size_t room = is_full() ? longest_run : std::min(longest_run, high_ - queue_.size());
-        here.next = here.run.views.data();
-        run_left_ = static_cast<std::uint8_t>(endpoint_.next_messages(std::span(here.run.views).first(room)));
+        message_view* const views = views_in(now().run);
+        run_left_ = static_cast<std::uint8_t>(endpoint_.next_messages(std::span(views, room)));
+        now_->run_end = views + run_left_;
         return has_run();
     }
-    message_view next_of_run() noexcept {
+    // The count is all that changes from message to message.
+    [[nodiscard]] const message_view* next_in_run() const noexcept { return now_->run_end - run_left_; }
+    message_view take_from_run() noexcept {
+        const message_view* const next = next_in_run();
         --run_left_;
-        return *now_->next++;
+        return *next;
     }
 
     void feed_block(bytearray block) {
@@ -333,7 +331,7 @@ private:
     // ---- messages ----
 
     message take_found() {
-        if (has_run()) return copy_of(next_of_run());
+        if (has_run()) return copy_of(take_from_run());
         const event taken = *std::exchange(now_->found, std::nullopt);
         const message_view content{taken.kind == event_kind::text, taken.payload};
         // A small one is copied also out of the endpoint's memory, which collects the next one then.
@@ -359,7 +357,24 @@ private:
         return take_found();
     }
 
+    AIOXX_NOINLINE message_view look_anew() {
+        if (has_run()) {
+            lend_block();
+            return take_from_run();
+        }
+        if (!queue_.empty() || partial_ || !lies_in_block(now_->found->payload)) return look_at_copy();
+        lend_block();
+        const event shown = *std::exchange(now_->found, std::nullopt);
+        streaming_ = !shown.ends;
+        return {shown.kind == event_kind::text, shown.payload};
+    }
+    void lend_block() noexcept {
+        take_back();
+        lent_ = lent_in_block_ = true;
+    }
     AIOXX_NOINLINE message_view look_at_copy() {
+        take_back();
+        lent_ = true;
         message shown = take_next();
         now().lent = std::move(shown.data);
         return {shown.is_text, now_->lent};
