@@ -13,6 +13,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -34,6 +35,12 @@ template <class Function, class... Arguments>
 auto pass_on(std::string_view name, Function* next, Arguments... arguments) -> decltype(next(arguments...)) {
     if (call_judge::ask(name).error != 0) return -1;
     return next(arguments...);
+}
+
+inline bool is_tcp(int fd) noexcept {
+    int protocol = 0;
+    socklen_t size = sizeof protocol;
+    return ::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 && protocol == IPPROTO_TCP;
 }
 
 // For calls with a size. Parameters: `call` gets how much it may transfer.
@@ -108,7 +115,8 @@ int shutdown(int fd, int how) noexcept {
 
 ssize_t recv(int fd, void* data, size_t size, int flags) {
     static const auto next = support::detail::next_of(&::recv, "recv");
-    return support::detail::transfer("recv", size, [=](std::size_t most) { return next(fd, data, most, flags); });
+    const char* const name = support::detail::is_tcp(fd) ? "recv of TCP" : "recv";
+    return support::detail::transfer(name, size, [=](std::size_t most) { return next(fd, data, most, flags); });
 }
 ssize_t send(int fd, const void* data, size_t size, int flags) {
     static const auto next = support::detail::next_of(&::send, "send");
@@ -127,18 +135,6 @@ ssize_t writev(int fd, const iovec* pieces, int count) {
     return support::detail::transfer_pieces(
         "writev", pieces, static_cast<std::size_t>(count),
         [=](const iovec* some, std::size_t number) { return next(fd, some, static_cast<int>(number)); });
-}
-ssize_t recvmsg(int fd, msghdr* message, int flags) {
-    static const auto next = support::detail::next_of(&::recvmsg, "recvmsg");
-    return support::detail::transfer_pieces("recvmsg", message->msg_iov, message->msg_iovlen,
-                                            [=](iovec* pieces, std::size_t number) {
-                                                iovec* const whole = std::exchange(message->msg_iov, pieces);
-                                                const auto count = std::exchange(message->msg_iovlen, number);
-                                                const ssize_t done = next(fd, message, flags);
-                                                message->msg_iov = whole;
-                                                message->msg_iovlen = count;
-                                                return done;
-                                            });
 }
 ssize_t sendmsg(int fd, const msghdr* message, int flags) {
     static const auto next = support::detail::next_of(&::sendmsg, "sendmsg");

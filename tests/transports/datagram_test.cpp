@@ -71,7 +71,86 @@ struct half_pair {
     }
 };
 
+// A transport over a UDP socket that is connected to another one, which is used by hand.
+struct udp_pair {
+    std::shared_ptr<datagram_observer> served = std::make_shared<datagram_observer>();
+    std::shared_ptr<datagram_socket_transport> made;
+    unique_fd other;
+
+    udp_pair() {
+        other = bound_socket();
+        unique_fd own = bound_socket();
+        connect(own, other);
+        connect(other, own);
+        made = std::make_shared<datagram_socket_transport>(get_running_loop(), std::move(own), served);
+        made->start();
+    }
+
+    void send(const std::string& text) const {
+        REQUIRE(::send(other.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
+    }
+
+private:
+    static unique_fd bound_socket() {
+        unique_fd made(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+        const endpoint any = endpoint::from_ip("127.0.0.1", 0);
+        REQUIRE(::bind(made.get(), any.data(), any.size()) == 0);
+        return made;
+    }
+    static void connect(const unique_fd& from, const unique_fd& to) {
+        const auto address = endpoint::local_of(to.get());
+        REQUIRE(::connect(from.get(), address->data(), address->size()) == 0);
+    }
+};
+
 }  // namespace
+
+TEST_CASE("a burst of datagrams arrives whole and in order, and so does what comes later", "[transports][DG002]") {
+    run_bounded([]() -> coro<> {
+        const udp_pair pair;
+        co_await sleep(0s);
+        std::size_t sent = 0;
+        for (const std::size_t burst : {1, 16, 40, 0, 100, 1}) {
+            for (std::size_t i = 0; i < burst; ++i) pair.send(std::to_string(sent++));
+            co_await pair.served->until_received(sent);
+        }
+        for (std::size_t i = 0; i < sent; ++i) CHECK(pair.served->received[i] == std::to_string(i));
+        CHECK(pair.made->statistics().received == sent);
+        pair.made->abort();
+        co_await pair.served->until_lost();
+    }());
+}
+
+TEST_CASE("who closes in the midst of a burst is told of no other datagram", "[transports][DG006][DG007]") {
+    run_bounded([]() -> coro<> {
+        const udp_pair pair;
+        co_await sleep(0s);
+        pair.served->on_datagram = [&] {
+            if (pair.served->received.size() == 2) pair.made->close();
+        };
+        for (const char* text : {"1", "2", "3", "4"}) pair.send(text);
+        co_await pair.served->until_lost();
+        CHECK(pair.served->received.size() == 2);
+        CHECK(pair.made->statistics().received == 2);
+    }());
+}
+
+TEST_CASE("an error that comes with a burst is told, and nothing of the burst is lost", "[transports][DG004]") {
+    run_bounded([]() -> coro<> {
+        udp_pair pair;
+        co_await sleep(0s);
+        for (const char* text : {"1", "2", "3"}) pair.send(text);
+        pair.other.reset();
+        pair.made->sendto("to nobody");
+        co_await pair.served->until([&] { return !pair.served->errors.empty() && pair.served->received.size() == 3; });
+        CHECK(pair.served->errors.size() == 1);
+        CHECK(pair.served->errors.front() == std::errc::connection_refused);
+        pair.made->sendto("to nobody");  // the next event is seen as well
+        co_await pair.served->until([&] { return pair.served->errors.size() == 2; });
+        pair.made->abort();
+        co_await pair.served->until_lost();
+    }());
+}
 
 TEST_CASE("what the system has no room for waits as a copy, and goes out in order",
           "[transports][DG002][DG003][DG007][DG008][T21]") {

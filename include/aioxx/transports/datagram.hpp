@@ -9,7 +9,7 @@
 //   lost      no          dropped, counted     connection_lost has returned
 //   dead      -           dropped, counted     -
 //
-// Each datagram is one system call: on the loopback plain recvfrom and sendto cost what recvmmsg and sendmmsg do.
+// UDP datagrams are received several at a time. Each is sent by one call: on the loopback sendmmsg costs what sendto does.
 
 #include <array>
 #include <cerrno>
@@ -39,6 +39,7 @@
 #include <aioxx/io/endpoint.hpp>
 #include <aioxx/io/extra_info.hpp>
 #include <aioxx/io/flow_control.hpp>
+#include <aioxx/transports/datagram_batch.hpp>
 #include <aioxx/transports/fd_channel.hpp>
 
 namespace aioxx {
@@ -66,6 +67,7 @@ public:
         self_ = shared_from_this();
         loop_.attach(static_cast<loop_resource&>(*this));
         watcher_ = loop_.system().watch(fd_.get(), *this);
+        watcher_->watch_end();
         loop_.call_soon([this, held = self_, called = std::move(connected)]() mutable {
             if (!has_ended()) begin();
             if (called) called();
@@ -141,7 +143,7 @@ private:
     enum class state : std::uint8_t { open, closing, lost, dead };
 
     // After so many datagrams of one endpoint the others have their turn.
-    static constexpr int datagrams_per_turn = 64;
+    static constexpr std::size_t datagrams_per_turn = 64;
     // What a datagram costs in the queue beside its payload.
     static constexpr std::size_t overhead = 8;
 
@@ -204,38 +206,59 @@ private:
 
     void receive_some() {
         const auto held = self_;
-        for (int count = 0; state_ == state::open; ++count) {
-            if (count == datagrams_per_turn) return loop_.defer(continuation_);
-            if (!receive_one()) return;
+        for (std::size_t count = 0; state_ == state::open;) {
+            if (count >= datagrams_per_turn) return loop_.defer(continuation_);
+            const std::size_t received = receive_next();
+            if (received == 0) return watcher_->await_readable();
+            count += received;
         }
     }
 
-    // Returns: whether there may be more.
-    bool receive_one() {
+    // Returns: how many datagrams or errors there were; 0 when there is no use in trying again at once.
+    std::size_t receive_next() {
+#if defined(__linux__)
+        if (!is_unix_) return receive_batch();
+#endif
+        return receive_one();
+    }
+
+#if defined(__linux__)
+    std::size_t receive_batch() {
+        auto& batch = detail::datagram_batch::of_this_thread();
+        const int result = detail::uninterrupted([&] { return batch.receive(fd_.get()); });
+        if (result < 0) return take_failure(errno);
+        const auto count = static_cast<std::size_t>(result);
+        for (std::size_t i = 0; i < count && state_ == state::open; ++i) deliver(batch.content(i), batch.sender(i));
+        // A batch that stopped short was stopped by an empty queue, or by an error, which the next call tells.
+        const bool emptied = count < detail::datagram_batch::limit && !watcher_->may_have_ended();
+        return emptied && state_ == state::open ? 0 : count;
+    }
+#endif
+
+    std::size_t receive_one() {
         const std::span<std::byte> into = buffer_for_next();
         sockaddr_storage name{};
         socklen_t name_size = sizeof name;
         const ssize_t count = detail::uninterrupted([&] {
             return ::recvfrom(fd_.get(), into.data(), into.size(), MSG_TRUNC, reinterpret_cast<sockaddr*>(&name), &name_size);
         });
-        if (count < 0) {
-            if (is_full(errno)) {
-                watcher_->await_readable();
-                return false;
-            }
-            tell(errno);
-            return true;
-        }
+        if (count < 0) return take_failure(errno);
         const auto size = static_cast<std::size_t>(count);
-        if (size > into.size()) {
-            tell(EMSGSIZE);
-            return true;
-        }
+        if (size > into.size()) return take_failure(EMSGSIZE);
+        deliver({into.data(), size},
+                name_size == 0 ? endpoint{} : endpoint(reinterpret_cast<const sockaddr*>(&name), name_size));
+        return 1;
+    }
+
+    void deliver(bytes_view data, const endpoint& sender) {
         ++counts_.received;
-        counts_.received_bytes += size;
-        const endpoint sender = name_size == 0 ? endpoint{} : endpoint(reinterpret_cast<const sockaddr*>(&name), name_size);
-        call([&] { datagrams_->datagram_received(bytes_view(into.data(), size), sender); }, "datagram_received");
-        return true;
+        counts_.received_bytes += data.size();
+        call([&] { datagrams_->datagram_received(data, sender); }, "datagram_received");
+    }
+    std::size_t take_failure(int code) {
+        if (is_full(code)) return 0;
+        tell(code);
+        return 1;
     }
 
     // UDP datagrams fit into the loop's buffer. Unix ones may be larger, so they are asked for their size before.

@@ -33,6 +33,7 @@ struct transfer {
     rest left = rest::unknown;
 
     [[nodiscard]] bool would_block() const noexcept {
+        if (!error) return false;  // to compare it takes virtual calls
         return error == std::errc::operation_would_block || error == std::errc::resource_unavailable_try_again;
     }
     /// Whether the system cannot do this at all, however often it is tried.

@@ -707,7 +707,7 @@ inline std::size_t stream_transport::try_send(std::span<const bytes_view> pieces
         const transfer sent = channel_->send(some);
         total += sent.count;
         if (sent.count != 0) {
-                ++counts_.sends;
+            ++counts_.sends;
             counts_.bytes_sent += sent.count;
         }
         if (sent.would_block() || (!sent.error && (sent.count < offered || channel_->pending() != 0))) {
