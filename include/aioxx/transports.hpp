@@ -8,6 +8,7 @@
 #include <aioxx/transports/child.hpp>
 #include <aioxx/transports/child_stdio.hpp>
 #include <aioxx/transports/datagram.hpp>
+#include <aioxx/transports/datagram_batch.hpp>
 #include <aioxx/transports/exec.hpp>
 #include <aioxx/transports/fd_channel.hpp>
 #include <aioxx/transports/file_channel.hpp>
