@@ -27,6 +27,7 @@
 #include <aioxx/websocket/proto/client_handshake.hpp>
 #include <aioxx/websocket/proto/close_code.hpp>
 #include <aioxx/websocket/proto/closing.hpp>
+#include <aioxx/websocket/proto/complete_response.hpp>
 #include <aioxx/websocket/proto/deflate.hpp>
 #include <aioxx/websocket/proto/endpoint.hpp>
 #include <aioxx/websocket/proto/event_stream.hpp>
@@ -54,6 +55,7 @@
 #include <aioxx/websocket/serve.hpp>
 #include <aioxx/websocket/serve_events.hpp>
 #include <aioxx/websocket/server_auth.hpp>
+#include <aioxx/websocket/serving.hpp>
 #include <aioxx/websocket/spare_buffers.hpp>
 #include <aioxx/websocket/take_over.hpp>
 #include <aioxx/websocket/uri.hpp>

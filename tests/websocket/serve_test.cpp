@@ -706,12 +706,6 @@ TEST_CASE("a plain answer is the last of its connection, says how long it is, an
     }());
 }
 
-TEST_CASE("a date is written as HTTP wants it", "[websocket]") {
-    CHECK(websocket::detail::http_date(784111777) == "Sun, 06 Nov 1994 08:49:37 GMT");  // the example of RFC 9110
-    CHECK(websocket::detail::http_date(0) == "Thu, 01 Jan 1970 00:00:00 GMT");
-    CHECK(websocket::detail::http_date(1'709'164'800 + 86399) == "Thu, 29 Feb 2024 23:59:59 GMT");
-}
-
 TEST_CASE("process_response may change what is sent, and refuse with it", "[websocket]") {
     test_loop loop;
     loop.run([]() -> coro<> {
@@ -1043,5 +1037,5 @@ TEST_CASE("many connections at a time are served, each as if it were alone", "[w
 TEST_CASE("what an idle connection keeps is small", "[websocket]") {
     CHECK(sizeof(websocket::detail::connection_state_machine) <= 640);
     CHECK(sizeof(websocket::detail::serving::visitor) <= 216);
-    CHECK(sizeof(decltype(std::declval<ws_connection>().receive_view())) <= 80);  // it lies in the handler's frame
+    CHECK(sizeof(decltype(std::declval<ws_connection>().receive_view())) <= 96);  // it lies in the handler's frame
 }
