@@ -144,7 +144,7 @@ public:
     // To Asio the end of the other side is data; epoll knows the difference.
     void watch_end() noexcept override {
         if (!is_linked()) return;
-        std::uint32_t& registered = data_->*member_of(registered_events_tag{});
+        std::uint32_t& registered = registered_events();
         if (registered == 0) return;  // a regular file
         epoll_event wanted{};
         wanted.events = registered | EPOLLRDHUP;
@@ -152,11 +152,10 @@ public:
         if (::epoll_ctl(reactor_.*member_of(epoll_fd_tag{}), EPOLL_CTL_MOD, fd_, &wanted) != 0) return;
         registered = wanted.events;
         operation::last_events(data_) = ~0u;  // they were another descriptor's
-        tells_end_ = true;
     }
     [[nodiscard]] bool may_have_ended() const noexcept override {
         constexpr unsigned ends = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
-        return !tells_end_ || !is_linked() || (operation::last_events(data_) & ends) != 0;
+        return !is_linked() || (registered_events() & EPOLLRDHUP) == 0 || (operation::last_events(data_) & ends) != 0;
     }
 
     void release() noexcept override {
@@ -201,6 +200,10 @@ private:
         bool outstanding = false;
     };
 
+    [[nodiscard]] std::uint32_t& registered_events() const noexcept {
+        return data_->*member_of(registered_events_tag{});
+    }
+
     void start(operation& wait) {
         AIOXX_EXPECTS(!wait.outstanding);
         if (!is_linked()) return;  // detached
@@ -225,7 +228,6 @@ private:
     reactor& reactor_;
     int fd_;
     int users_ = 1;  // the holder and each wait that is outstanding
-    bool tells_end_ = false;
     fd_handler* handler_;
     reactor::per_descriptor_data data_{};
     operation read_;

@@ -67,7 +67,7 @@ public:
         self_ = shared_from_this();
         loop_.attach(static_cast<loop_resource&>(*this));
         watcher_ = loop_.system().watch(fd_.get(), *this);
-        watcher_->watch_end();
+        if (!is_unix_) watcher_->watch_end();
         loop_.call_soon([this, held = self_, called = std::move(connected)]() mutable {
             if (!has_ended()) begin();
             if (called) called();
