@@ -110,7 +110,8 @@ TEST_CASE("a burst of datagrams arrives whole and in order, and so does what com
         const udp_pair pair;
         co_await sleep(0s);
         std::size_t sent = 0;
-        for (const std::size_t burst : {1, 16, 40, 0, 100, 1}) {
+        constexpr std::array<std::size_t, 6> bursts{1, 16, 40, 0, 100, 1};
+        for (const std::size_t burst : bursts) {
             for (std::size_t i = 0; i < burst; ++i) pair.send(std::to_string(sent++));
             co_await pair.served->until_received(sent);
         }
