@@ -307,6 +307,28 @@ TEST_CASE("frames that come with the answer are not lost", "[websocket]") {
     }());
 }
 
+TEST_CASE("a message that comes with the answer can be answered before the fault behind it is found", "[websocket]") {
+    test_loop loop;
+    loop.run([]() -> coro<> {
+        auto [ours, its] = co_await scripted::memory_streams();
+        const scripted::server script(upgrade + "\r\n" + wire::frame(role::server, opcode::text, "early") + "\xA1\x01x");
+        const task<> serving = create_task(script(its.reader, its.writer));
+        ws_connection ws = co_await websocket::connect_over(ours, "ws://h/");
+        const websocket::message_view early = co_await ws.receive_view();
+        CHECK(early.str() == "early");
+        co_await ws.send(early);
+        CHECK(ws.is_open());
+        std::string end;
+        try {
+            static_cast<void>(co_await ws.receive_view());
+        } catch (const websocket::connection_closed_error& closed) {
+            end = closed.what();
+        }
+        CHECK(contains(end, "sent 1002 (protocol error) reserved bits set in a text frame"));
+        co_await serving;
+    }());
+}
+
 // ---- where to ----
 
 TEST_CASE("an address that cannot be used is refused before anything is opened", "[websocket]") {

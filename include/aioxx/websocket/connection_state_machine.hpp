@@ -342,13 +342,15 @@ private:
     // ---- input ----
 
     // A receiver that waits takes its messages from the input by itself, within this turn.
+    // What nobody waits for is left alone until the end of the turn, so that the task which opened the connection can answer
+    // a message before a fault behind it is found. Not what comes after it in the same turn: that might be much.
     void look_at_input() {
-        if (!is_awaited()) {
-            stow();
-        } else {
+        if (is_awaited()) {
             if (find_for_receiver()) wake_receiver();
-            if (inbox_.has_loose_ends()) loop().request_flush(*this);
+        } else if (flush_node::is_linked()) {
+            stow();
         }
+        if (inbox_.has_loose_ends()) loop().request_flush(*this);
         flush_output();
     }
 
