@@ -158,6 +158,18 @@ TEST_CASE("a TCP channel does not hide an end, or a reset, that came with the da
     CHECK((done.error == std::errc::connection_reset) == reset);
 }
 
+TEST_CASE("a TCP channel does not take the place of urgent data for the end of what there is", "[transports]") {
+    watched on;
+    REQUIRE(::send(on.raw_from, "ab", 2, 0) == 2);
+    REQUIRE(::send(on.raw_from, "u", 1, MSG_OOB) == 1);
+    REQUIRE(::send(on.raw_from, "cd", 2, 0) == 2);
+    on.await_event();
+    transfer done;
+    CHECK(receive(*on.to, done) == "ab");
+    CHECK(done.left == transfer::rest::unknown);
+    CHECK(receive(*on.to, done) == "cd");
+}
+
 TEST_CASE("a TCP channel claims nothing before its first event", "[transports]") {
     watched on(false);
     send(*on.from, "abc");

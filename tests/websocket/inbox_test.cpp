@@ -190,6 +190,20 @@ TEST_CASE("a batch is what lies whole in one block, 16 messages at most, up to a
     CHECK(with.pings == "between");
 }
 
+TEST_CASE("a batch stays what it is while what lies behind it is put away", "[websocket]") {
+    mailbox with;
+    std::string bytes;
+    for (int i = 0; i < 40; ++i) bytes += wire::frame(role::client, opcode::text, numbered(i, 300));
+    with.receive(bytes);
+    REQUIRE(with.find());
+    const std::span<const message_view> shown = with.box.look_at_batch();
+    REQUIRE(shown.size() == 16);
+    with.stow();
+    for (int i = 0; i < 16; ++i) CHECK(shown[static_cast<std::size_t>(i)].str() == numbered(i, 300));
+    for (int i = 16; i < 40; ++i) CHECK(with.take() == numbered(i, 300));
+    CHECK(!with.find());
+}
+
 TEST_CASE("who fills the memory that is lent is lent more, until less arrives", "[websocket]") {
     mailbox with;
     mailbox other;

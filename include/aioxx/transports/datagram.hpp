@@ -67,7 +67,6 @@ public:
         self_ = shared_from_this();
         loop_.attach(static_cast<loop_resource&>(*this));
         watcher_ = loop_.system().watch(fd_.get(), *this);
-        if (!is_unix_) watcher_->watch_end();
         loop_.call_soon([this, held = self_, called = std::move(connected)]() mutable {
             if (!has_ended()) begin();
             if (called) called();
@@ -229,9 +228,9 @@ private:
         if (result < 0) return take_failure(errno);
         const auto count = static_cast<std::size_t>(result);
         for (std::size_t i = 0; i < count && state_ == state::open; ++i) deliver(batch.content(i), batch.sender(i));
-        // A batch that stopped short was stopped by an empty queue, or by an error, which the next call tells.
-        const bool emptied = count < detail::datagram_batch::limit && !watcher_->may_have_ended();
-        return emptied && state_ == state::open ? 0 : count;
+        // One that stopped short has emptied the queue, or met an error that came meanwhile, which is an event of its own.
+        const bool may_be_more = count == detail::datagram_batch::limit || state_ != state::open;
+        return may_be_more ? count : 0;
     }
 #endif
 
