@@ -12,6 +12,7 @@
 #include <aioxx/io/endpoint.hpp>
 #include <aioxx/io/extra_info.hpp>
 #include <aioxx/io/flow_control.hpp>
+#include <aioxx/io/kept_endpoint.hpp>
 #include <aioxx/io/process_protocol.hpp>
 #include <aioxx/io/process_transport.hpp>
 #include <aioxx/io/protocol.hpp>

@@ -40,14 +40,14 @@ std::pair<unique_fd, unique_fd> pipe_pair() {
     return {unique_fd(ends[0]), unique_fd(ends[1])};
 }
 
-// Two ends of a TCP connection over the loopback.
-std::pair<unique_fd, unique_fd> tcp_pair() {
-    const unique_fd listening(::socket(AF_INET, SOCK_STREAM, 0));
+// Two ends of a connection over the loopback. Parameters: `protocol` that of socket(), which the system has.
+std::pair<unique_fd, unique_fd> tcp_pair(int protocol = IPPROTO_TCP) {
+    const unique_fd listening(::socket(AF_INET, SOCK_STREAM, protocol));
     const endpoint any = endpoint::from_ip("127.0.0.1", 0);
     REQUIRE(::bind(listening.get(), any.data(), any.size()) == 0);
     REQUIRE(::listen(listening.get(), 1) == 0);
     const auto address = endpoint::local_of(listening.get());
-    unique_fd client(::socket(AF_INET, SOCK_STREAM, 0));
+    unique_fd client(::socket(AF_INET, SOCK_STREAM, protocol));
     REQUIRE(::connect(client.get(), address->data(), address->size()) == 0);
     unique_fd served(::accept(listening.get(), nullptr, nullptr));
     detail::make_non_blocking(client.get());
@@ -64,26 +64,38 @@ transfer send(stream_channel& to, bytes_view data) { return to.send(std::span<co
 
 // Both ends of a TCP connection; the second one is watched.
 struct watched {
-    // Parameters: `settled` what is called without an event has been called.
-    explicit watched(bool settled = true) {
-        auto [a, b] = tcp_pair();
+    // Parameters: `settled` the call that may come without an event has come.
+    explicit watched(bool settled = true, int protocol = IPPROTO_TCP) {
+        auto [a, b] = tcp_pair(protocol);
         raw_from = a.get();
         raw_to = b.get();
         from = std::make_unique<socket_channel>(owner.get_loop(), std::move(a));
         to = std::make_unique<socket_channel>(owner.get_loop(), std::move(b));
         from->attach(silent);
         to->attach(handler);
-        if (settled) await_event();
+        if (!settled) return;
+        arm();
+        for (int pass = 0; pass < 4; ++pass) {
+            owner.get_loop().stop();
+            owner.get_loop().run_forever();
+        }
+    }
+    void arm() {
+        if (!std::exchange(handler.armed, true)) to->await_readable();
     }
     void await_event() {
+        arm();
         handler.on_event = [this] { owner.get_loop().stop(); };
-        to->await_readable();
         owner.get_loop().run_forever();
     }
 
     struct : fd_handler {
-        std::function<void()> on_event;
-        void on_readable() override { on_event(); }
+        std::function<void()> on_event = [] {};
+        bool armed = false;
+        void on_readable() override {
+            armed = false;
+            on_event();
+        }
         void on_writable() override {}
     } handler;
     silent_handler silent;
@@ -133,7 +145,11 @@ TEST_CASE("a TCP channel tells when nothing more is there", "[transports]") {
     CHECK(receive(*on.to, done, 4) == "abcd");
     CHECK(done.left == transfer::rest::unknown);
     CHECK(receive(*on.to, done, 4) == "ef");
+#if defined(AIOXX_PORTABLE_WAIT)
+    CHECK(done.left == transfer::rest::unknown);  // what waits is not told of the end
+#else
     CHECK(done.left == transfer::rest::nothing);
+#endif
 }
 
 TEST_CASE("a TCP channel does not hide an end, or a reset, that came with the data", "[transports]") {
@@ -168,6 +184,20 @@ TEST_CASE("a TCP channel does not take the place of urgent data for the end of w
     CHECK(receive(*on.to, done) == "ab");
     CHECK(done.left == transfer::rest::unknown);
     CHECK(receive(*on.to, done) == "cd");
+}
+
+TEST_CASE("a channel over more than TCP claims nothing", "[transports]") {
+    constexpr int mptcp = 262;
+    if (!unique_fd(::socket(AF_INET, SOCK_STREAM, mptcp))) {
+        WARN("this system has no MPTCP");
+        return;
+    }
+    watched on(true, mptcp);
+    send(*on.from, "abc");
+    on.await_event();
+    transfer done;
+    CHECK(receive(*on.to, done) == "abc");
+    CHECK(done.left == transfer::rest::unknown);
 }
 
 TEST_CASE("a TCP channel claims nothing before its first event", "[transports]") {
@@ -341,34 +371,4 @@ TEST_CASE("closing a channel closes its descriptor, once", "[transports]") {
 
 TEST_CASE("make_non_blocking names a number that is no descriptor", "[transports]") {
     CHECK_THROWS_AS(detail::make_non_blocking(-1), broken_error);
-}
-
-TEST_CASE("an address is kept as it was, of whatever kind", "[transports]") {
-    std::vector<endpoint> addresses{endpoint{},
-                                    endpoint::from_ip("127.0.0.1", 80),
-                                    endpoint::from_ip("255.255.255.254", 65535),
-                                    endpoint::from_ip("::1", 443),
-                                    endpoint::from_ip("2001:db8::1:2", 1),
-                                    endpoint::from_path("/x"),
-                                    endpoint::from_path("/" + std::string(100, 'p')),
-                                    endpoint::from_path(std::string("\0name", 5))};
-    sockaddr_in6 scoped{};
-    scoped.sin6_family = AF_INET6;
-    scoped.sin6_addr.s6_addr[0] = 0xfe;
-    scoped.sin6_addr.s6_addr[1] = 0x80;
-    scoped.sin6_scope_id = 7;
-    scoped.sin6_port = 5;
-    addresses.emplace_back(reinterpret_cast<const sockaddr*>(&scoped), sizeof scoped);
-    const auto [near, far] = unix_pair();
-    addresses.push_back(endpoint::local_of(near.get()).value());
-    CHECK(!detail::kept_endpoint().get());
-    CHECK(!detail::kept_endpoint(std::nullopt).get());
-    for (const endpoint& address : addresses) {
-        CAPTURE(to_string(address));
-        detail::kept_endpoint first(address);
-        CHECK(first.get() == address);
-        detail::kept_endpoint second;
-        second = std::move(first);
-        CHECK(second.get() == address);
-    }
 }
