@@ -44,6 +44,26 @@ TEST_CASE("drain does not suspend unless writing is paused", "[streams]") {
     CHECK(gate.drain().await_ready());
 }
 
+TEST_CASE("a drain is tried without waiting: not while paused, after a loss or refused bytes, or for ever", "[streams]") {
+    drain_gate gate;
+    CHECK(gate.try_drain(100));
+    gate.pause();
+    CHECK(!gate.try_drain(0));
+    gate.resume();
+    CHECK(gate.try_drain(0));
+    int passed = 1;
+    while (gate.try_drain(1024) && passed < 1000) ++passed;
+    CHECK(passed == 64);  // 100 and 63 times 1024 bytes are less than 64 KiB
+    CHECK(!gate.drain().await_ready());
+    drain_gate refusing;
+    refusing.refuse();
+    CHECK(!refusing.try_drain(0));
+    drain_gate lost;
+    lost.lose(nullptr);
+    CHECK(!lost.try_drain(0));
+    CHECK(lost.drain().await_ready());  // and throws
+}
+
 TEST_CASE("any number of drains wait and all go on with resume (R2, SM012)", "[streams]") {
     test_loop loop;
     drain_gate gate;

@@ -73,6 +73,13 @@ public:
     /// Cancellation: safe.
     [[nodiscard]] awaiter drain(std::size_t written = 0) noexcept;
 
+    /// As drain, when that would neither wait nor throw. Returns: false when it would; the bytes are counted, and drain() has
+    /// to follow.
+    [[nodiscard]] bool try_drain(std::size_t written) noexcept {
+        count(written);
+        return !lost_ && is_free();
+    }
+
     /// Waits until the connection is over. Errors: none. Cancellation: safe.
     [[nodiscard]] event::awaiter wait_closed() {
         event& closed = seldom().closed;
@@ -103,6 +110,10 @@ private:
     }
     [[nodiscard]] expiry* deadline() const noexcept { return seldom_ ? seldom_->deadline.get() : nullptr; }
 
+    void count(std::size_t written) noexcept {
+        unyielded_ = static_cast<std::uint32_t>(std::min(yield_after, unyielded_ + std::min(written, yield_after)));
+    }
+    [[nodiscard]] bool is_free() const noexcept { return !paused_ && !refused_ && unyielded_ < yield_after; }
     void wake_all() noexcept;
 
     std::exception_ptr reason_;
@@ -120,7 +131,7 @@ public:
     explicit awaiter(drain_gate& gate) noexcept : expirations_(gate.expirations_), gate_(gate) {}
 
     [[nodiscard]] bool await_ready() const noexcept {
-        return gate_.lost_ || (!gate_.paused_ && !gate_.refused_ && gate_.unyielded_ < yield_after);
+        return gate_.lost_ || gate_.is_free();
     }
     /// Errors: invalid_state_error when tasks of another loop wait at the gate.
     template <class Promise>
@@ -166,7 +177,7 @@ inline void drain_gate::wake_all() noexcept {
 }
 
 inline drain_gate::awaiter drain_gate::drain(std::size_t written) noexcept {
-    unyielded_ = static_cast<std::uint32_t>(std::min(yield_after, unyielded_ + std::min(written, yield_after)));
+    count(written);
     return awaiter(*this);
 }
 

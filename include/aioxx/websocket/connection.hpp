@@ -31,162 +31,17 @@
 #include <aioxx/io/endpoint.hpp>
 #include <aioxx/io/extra_info.hpp>
 #include <aioxx/websocket/connection_state_machine.hpp>
-#include <aioxx/websocket/error.hpp>
 #include <aioxx/websocket/message.hpp>
 #include <aioxx/websocket/opening_heads.hpp>
 #include <aioxx/websocket/proto/endpoint.hpp>
+#include <aioxx/websocket/receiving.hpp>
+#include <aioxx/websocket/sending.hpp>
 
 namespace aioxx::websocket {
 
-/// What send() takes for text: anything that is a string.
-template <class T>
-concept text_like = std::convertible_to<T, std::string_view>;
-
-/// What send() takes for one message, or for a fragment of one: text, or bytes.
-template <class T>
-concept message_content = text_like<T> || bytes_like<T>;
-
-/// A range of fragments.
-template <class T>
-concept fragment_range = !message_content<T> && std::ranges::input_range<T> &&
-                         message_content<std::ranges::range_reference_t<T>>;
-
 namespace detail {
-
 class serving;
-
-// A message in several frames that is being sent. One that is given up fails the connection: it cannot be completed.
-class fragmented_message : pinned {
-public:
-    fragmented_message(connection_state_machine& on, opcode kind, std::optional<bool> compress)
-        : on_(on), compress_(compress), next_(kind) {
-        on_.begin_fragmented();
-    }
-    ~fragmented_message() {
-        const bool begun = next_ == opcode::continuation;
-        if (begun && !finished_ && on_.is_open()) on_.fail_fragmented();
-        on_.end_fragmented();
-    }
-
-    void put(bytes_view fragment, bool last) {
-        on_.require_open();
-        on_.put(next_, fragment, last, compress_);
-        next_ = opcode::continuation;
-        finished_ = last;
-    }
-
-private:
-    connection_state_machine& on_;
-    std::optional<bool> compress_;
-    opcode next_;
-    bool finished_ = false;
-};
-
-// The awaiter of a receiving operation. `Take` makes the result of what has arrived: from nothing only when it says
-// that an orderly end is a result. What waits, and keeps the connection, is there only when there is something to wait for.
-template <class Take>
-class [[nodiscard]] receive_awaiter : pinned {
-public:
-    receive_awaiter(connection_state_machine& from, Take take) : from_(from), take_(std::move(take)) {}
-    ~receive_awaiter() {
-        if (waited_) std::destroy_at(&wait_);
-    }
-
-    [[nodiscard]] bool await_ready() { return from_.look_for(Take::what); }
-    template <class Promise>
-    void await_suspend(std::coroutine_handle<Promise> coroutine) {
-        std::construct_at(&wait_, from_);
-        waited_ = true;
-        wait_.start(coroutine);
-    }
-    decltype(auto) await_resume() {
-        if (waited_) wait_.finish();
-        from_.require_message(Take::what, Take::end_is_result);
-        return take_(from_);
-    }
-
-private:
-    class wait final : public connection_state_machine::arrival {
-    public:
-        explicit wait(connection_state_machine& on) noexcept : arrival(on, Take::what) {}
-
-    private:
-        const char* waits_for() const noexcept override { return Take::operation; }
-    };
-
-    connection_state_machine& from_;
-    union {
-        wait wait_;
-    };
-    bool waited_ = false;
-    [[no_unique_address]] Take take_;
-};
-
-struct take_message {
-    static constexpr const char* operation = "receive";
-    static constexpr wanted what = wanted::message;
-    static constexpr bool end_is_result = false;
-    message operator()(connection_state_machine& from) const { return from.take_message(); }
-};
-struct take_for_recv : take_message {
-    static constexpr const char* operation = "recv";
-};
-struct take_message_or_end : take_message {
-    static constexpr const char* operation = "next";
-    static constexpr bool end_is_result = true;
-    std::optional<message> operator()(connection_state_machine& from) const {
-        std::optional<message> next;
-        if (from.has_message()) next.emplace(from.take_message());
-        return next;
-    }
-};
-struct look_at_message : take_message {
-    static constexpr const char* operation = "receive_view";
-    message_view operator()(connection_state_machine& from) const { return from.look_at_message(); }
-};
-struct look_at_batch : take_message {
-    static constexpr const char* operation = "receive_batch";
-    std::span<const message_view> operator()(connection_state_machine& from) const { return from.look_at_batch(); }
-};
-struct look_at_part : look_at_message {
-    static constexpr const char* operation = "receive_streaming";
-    static constexpr wanted what = wanted::part;
-};
-// A message of a kind; one of the other kind stays.
-template <bool Text>
-message take_kind(connection_state_machine& from, const char* operation) {
-    const message_view first = from.peek_message();
-    if (first.is_text != Text) throw wrong_message_kind(operation, first.is_text, first.data.size());
-    return from.take_message();
 }
-struct take_text : take_message {
-    static constexpr const char* operation = "receive_text";
-    std::string operator()(connection_state_machine& from) const {
-        return std::string(take_kind<true>(from, operation).str());
-    }
-};
-struct take_bytes : take_message {
-    static constexpr const char* operation = "receive_bytes";
-    bytearray operator()(connection_state_machine& from) const {
-        message taken = take_kind<false>(from, operation);
-        return std::move(taken.data);
-    }
-};
-template <class FromText>
-struct take_value : take_message {
-    static constexpr const char* operation = "receive_json";
-    FromText from_text;
-    explicit take_value(FromText make) : from_text(std::move(make)) {}
-    auto operator()(connection_state_machine& from) {
-        const message taken = take_kind<true>(from, operation);
-        return std::invoke(from_text, taken.str());
-    }
-};
-
-template <class T>
-inline constexpr opcode opcode_for = text_like<T> ? opcode::text : opcode::binary;
-
-}  // namespace detail
 
 /// An open WebSocket connection. Copies refer to the same one; it is closed with 1001 when the last is gone.
 ///
@@ -279,23 +134,28 @@ public:
     ///
     /// While another task sends a message in fragments it waits for the end of that.
     /// Parameters: `compress` whether to compress, where that was agreed on; usually all but the shortest are.
+    /// Returns: an operation, to be awaited or given to create_task, gather or wait_for; coro<>(connection.send(...)) is for
+    /// those who ask for a coroutine by its type.
     /// Errors: connection_closed; std::invalid_argument when a string is not UTF-8.
-    /// Lifetime: `content` is borrowed until it returns.
+    /// Lifetime: `content` is borrowed until it returns; a task or a coroutine keeps a copy of it.
     /// Cancellation: partial: nothing is sent when it had to wait for another message, otherwise the whole message is on
     /// its way. The connection stays as it is.
     template <message_content Content>
-    [[nodiscard]] coro<> send(const Content& content, std::optional<bool> compress = std::nullopt) const {
-        return send_whole(*this, detail::opcode_for<const Content&>, bytes_view(content), compress);
+    [[nodiscard]] detail::send_operation send(const Content& content,
+                                              std::optional<bool> compress = std::nullopt) const {
+        return send_frame(detail::opcode_for<const Content&>, bytes_view(content), compress);
     }
     /// Sends a message on, in its kind.
     ///
     /// Errors, Lifetime, Cancellation: as above.
-    [[nodiscard]] coro<> send(const message& content, std::optional<bool> compress = std::nullopt) const {
-        return send_whole(*this, content.is_text ? opcode::text : opcode::binary, content.data, compress);
+    [[nodiscard]] detail::send_operation send(const message& content,
+                                              std::optional<bool> compress = std::nullopt) const {
+        return send_frame(content.is_text ? opcode::text : opcode::binary, content.data, compress);
     }
     /// The same. Errors, Lifetime, Cancellation: as above.
-    [[nodiscard]] coro<> send(const message_view& content, std::optional<bool> compress = std::nullopt) const {
-        return send_whole(*this, content.is_text ? opcode::text : opcode::binary, content.data, compress);
+    [[nodiscard]] detail::send_operation send(const message_view& content,
+                                              std::optional<bool> compress = std::nullopt) const {
+        return send_frame(content.is_text ? opcode::text : opcode::binary, content.data, compress);
     }
 
     /// Sends one message in fragments, a frame for each; no other message comes between them. No fragment, no message.
@@ -308,7 +168,7 @@ public:
     template <fragment_range Fragments>
     [[nodiscard]] coro<> send(Fragments&& fragments, std::optional<bool> compress = std::nullopt) const {
         constexpr opcode kind = detail::opcode_for<std::ranges::range_reference_t<Fragments>>;
-        return send_range(*this, kind, std::views::all(std::forward<Fragments>(fragments)), compress);
+        return detail::send_range(machine_, kind, std::views::all(std::forward<Fragments>(fragments)), compress);
     }
     /// As above, for fragments of whatever type: a text whose pieces are bytes, for example.
     ///
@@ -316,8 +176,8 @@ public:
     template <fragment_range Fragments>
     [[nodiscard]] coro<> send_fragments(bool is_text, Fragments&& fragments,
                                         std::optional<bool> compress = std::nullopt) const {
-        return send_range(*this, is_text ? opcode::text : opcode::binary,
-                          std::views::all(std::forward<Fragments>(fragments)), compress);
+        return detail::send_range(machine_, is_text ? opcode::text : opcode::binary,
+                                  std::views::all(std::forward<Fragments>(fragments)), compress);
     }
     /// As above, for fragments that are made while the message is sent.
     ///
@@ -325,21 +185,23 @@ public:
     template <message_content Fragment>
     [[nodiscard]] coro<> send(async_generator<Fragment> fragments,
                               std::optional<bool> compress = std::nullopt) const {
-        return send_generated(*this, detail::opcode_for<Fragment>, std::move(fragments), compress);
+        return detail::send_generated(machine_, detail::opcode_for<Fragment>, std::move(fragments), compress);
     }
 
     /// Sends a text message, in whatever type the text is.
     ///
     /// Errors, Lifetime, Cancellation: as send.
-    [[nodiscard]] coro<> send_text(bytes_view text, std::optional<bool> compress = std::nullopt) const {
-        return send_whole(*this, opcode::text, text, compress);
+    [[nodiscard]] detail::send_operation send_text(bytes_view text,
+                                                   std::optional<bool> compress = std::nullopt) const {
+        return send_frame(opcode::text, text, compress);
     }
 
     /// Sends a binary message, in whatever type the bytes are.
     ///
     /// Errors, Lifetime, Cancellation: as send.
-    [[nodiscard]] coro<> send_binary(bytes_view data, std::optional<bool> compress = std::nullopt) const {
-        return send_whole(*this, opcode::binary, data, compress);
+    [[nodiscard]] detail::send_operation send_binary(bytes_view data,
+                                                     std::optional<bool> compress = std::nullopt) const {
+        return send_frame(opcode::binary, data, compress);
     }
 
     /// Sends a value as text.
@@ -351,7 +213,8 @@ public:
     template <class Value, class ToText>
     [[nodiscard]] coro<> send_json(const Value& value, ToText&& to_text,
                                    std::optional<bool> compress = std::nullopt) const {
-        return send_owned(*this, std::string(std::invoke(std::forward<ToText>(to_text), value)), compress);
+        std::string text(std::invoke(std::forward<ToText>(to_text), value));
+        return detail::send_owned(machine_, opcode::text, std::move(text), compress);
     }
 
     // ---- control ----
@@ -426,8 +289,11 @@ private:
 
     [[nodiscard]] detail::connection_state_machine& machine() const noexcept { return *machine_; }
 
-    // The operations hold a handle each, so that the connection stays while they run.
+    // The operations that wait hold a handle each, so that the connection stays while they run.
 
+    [[nodiscard]] detail::send_operation send_frame(opcode kind, bytes_view content, std::optional<bool> compress) const {
+        return detail::send_operation(machine(), kind, content, compress);
+    }
     template <class Take>
     [[nodiscard]] detail::receive_awaiter<Take> receive(Take take) const {
         return detail::receive_awaiter<Take>(machine(), std::move(take));
@@ -447,75 +313,6 @@ private:
             if (!found) co_return;
             co_yield std::move(*found);
         }
-    }
-
-    // Until no message in fragments is on its way. It may end, and another begin, before this task runs again.
-    static coro<> wait_for_turn(connection self) {
-        auto& machine = self.machine();
-        while (machine.fragmented() != nullptr && machine.is_open()) co_await machine.fragmented()->wait();
-    }
-    // Waits until the transport takes more.
-    static coro<> drain(connection self, std::size_t written) {
-        try {
-            co_await self.machine().gate().drain(written);
-        } catch (const broken_error&) {
-            self.machine().throw_closed();
-        }
-    }
-
-    static coro<> send_whole(connection self, opcode kind, bytes_view content, std::optional<bool> compress) {
-        auto& machine = self.machine();
-        if (machine.fragmented() != nullptr) [[unlikely]] co_await wait_for_turn(self);
-        machine.require_open();
-        machine.put(kind, content, true, compress);
-        try {
-            co_await machine.gate().drain(content.size());
-        } catch (const broken_error&) {
-            machine.throw_closed();
-        }
-    }
-    static coro<> send_owned(connection self, std::string text, std::optional<bool> compress) {
-        co_await send_whole(self, opcode::text, text, compress);
-    }
-
-    template <class Fragments>
-    static coro<> send_range(connection self, opcode kind, Fragments fragments, std::optional<bool> compress) {
-        auto& machine = self.machine();
-        co_await wait_for_turn(self);
-        machine.require_open();
-        auto fragment = std::ranges::begin(fragments);
-        if (fragment == std::ranges::end(fragments)) co_return;
-        detail::fragmented_message message(machine, kind, compress);
-        for (; fragment != std::ranges::end(fragments); ++fragment) {
-            auto&& content = *fragment;
-            const bytes_view bytes(content);
-            message.put(bytes, false);
-            co_await drain(self, bytes.size());
-        }
-        message.put({}, true);
-        co_await drain(self, 0);
-    }
-    template <class Fragment>
-    static coro<> send_generated(connection self, opcode kind, async_generator<Fragment> fragments,
-                                 std::optional<bool> compress) {
-        auto& machine = self.machine();
-        co_await wait_for_turn(self);
-        machine.require_open();
-        std::optional<detail::fragmented_message> message;
-        for (;;) {
-            auto content = co_await fragments.next();
-            if (!content) break;
-            if (!message) {
-                co_await wait_for_turn(self);
-                message.emplace(machine, kind, compress);
-            }
-            const bytes_view bytes(*content);
-            message->put(bytes, false);
-            co_await drain(self, bytes.size());
-        }
-        if (!message) co_return;
-        message->put({}, true);
-        co_await drain(self, 0);
     }
 
     static coro<duration> ping(connection self, std::string payload) {
