@@ -9,6 +9,9 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 # We use nothing that Asio has deprecated; what else a user's program uses of Asio is not our business.
 add_compile_definitions(ASIO_NO_DEPRECATED)
 
+# In a large file g++ would look for garbage several times, for 6 % of its time.
+add_compile_options($<$<CXX_COMPILER_ID:GNU>:--param=ggc-min-heapsize=1000000>)
+
 find_program(CCACHE ccache)
 mark_as_advanced(CCACHE)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

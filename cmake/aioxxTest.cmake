@@ -1,4 +1,5 @@
-# cmake/aioxxTest.cmake: aioxx_test(), aioxx_test_threads(), aioxx_test_32bit(), aioxx_compile_fail() and aioxx_fuzz().
+# cmake/aioxxTest.cmake: aioxx_test(), aioxx_test_threads(), aioxx_test_32bit(), aioxx_test_arm64(),
+# aioxx_test_portable_wait(), aioxx_compile_fail() and aioxx_fuzz().
 
 find_path(CATCH_INCLUDE_DIR NAMES catch2/catch_all.hpp catch2/catch.hpp)
 mark_as_advanced(CATCH_INCLUDE_DIR)
@@ -34,7 +35,8 @@ add_library(aioxx_test_main OBJECT ${PROJECT_SOURCE_DIR}/tests/support/main.cpp)
 target_link_libraries(aioxx_test_main PRIVATE aioxx_test_options)
 
 # The precompiled header of all test programs: only the framework and the standard library, because the library's
-# own headers change too often. It is apart from main.cpp, which must see the framework's header in its own way.
+# own headers change too often, and with them a build takes nearly twice as long. It is apart from main.cpp, which must see
+# the framework's header in its own way.
 file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/precompiled.cpp CONTENT "// Owns the precompiled header.\n")
 add_library(aioxx_test_precompiled OBJECT ${CMAKE_CURRENT_BINARY_DIR}/precompiled.cpp)
 target_link_libraries(aioxx_test_precompiled PRIVATE aioxx_test_options)
@@ -131,6 +133,55 @@ function(aioxx_test_32bit)
   target_link_libraries(test_32bit PRIVATE aioxx_test_options)
   add_test(NAME 32bit COMMAND test_32bit)
   set_tests_properties(32bit PROPERTIES LABELS 32bit TIMEOUT 120)
+endfunction()
+
+# aioxx_test_arm64(<file>...)
+#
+# The tests of files that need no library, as one program for 64-bit ARM that is run in an emulator, where there is a
+# compiler for it (Debian: g++-aarch64-linux-gnu and qemu-user).
+function(aioxx_test_arm64)
+  find_program(AIOXX_ARM64_COMPILER aarch64-linux-gnu-g++)
+  find_program(AIOXX_ARM64_EMULATOR qemu-aarch64)
+  mark_as_advanced(AIOXX_ARM64_COMPILER AIOXX_ARM64_EMULATOR)
+  if(NOT AIOXX_ARM64_COMPILER OR NOT AIOXX_ARM64_EMULATOR)
+    return()
+  endif()
+  set(folder ${CMAKE_CURRENT_BINARY_DIR}/arm64)
+  file(MAKE_DIRECTORY ${folder})
+  set(objects "")
+  foreach(source IN ITEMS support/main.cpp LISTS ARGN)
+    string(REPLACE "/" "_" name ${source})
+    set(object ${folder}/${name}.o)
+    add_custom_command(
+      OUTPUT ${object}
+      COMMAND ${AIOXX_ARM64_COMPILER} -std=c++20 -O1 -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/tests -MD -MF
+              ${object}.d -c ${PROJECT_SOURCE_DIR}/tests/${source} -o ${object}
+      DEPENDS ${PROJECT_SOURCE_DIR}/tests/${source}
+      DEPFILE ${object}.d
+      VERBATIM)
+    list(APPEND objects ${object})
+  endforeach()
+  add_custom_command(
+    OUTPUT ${folder}/test_arm64
+    COMMAND ${AIOXX_ARM64_COMPILER} -static ${objects} -o ${folder}/test_arm64
+    DEPENDS ${objects}
+    VERBATIM)
+  add_custom_target(test_arm64 ALL DEPENDS ${folder}/test_arm64)
+  add_test(NAME arm64 COMMAND ${AIOXX_ARM64_EMULATOR} ${folder}/test_arm64)
+  set_tests_properties(arm64 PROPERTIES LABELS arm64 TIMEOUT 120)
+endfunction()
+
+# aioxx_test_portable_wait(<file>...)
+#
+# The tests of files as one program that waits for descriptors as on systems without epoll.
+function(aioxx_test_portable_wait)
+  list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/tests/ OUTPUT_VARIABLE sources)
+  add_executable(test_portable_wait ${sources})
+  target_compile_definitions(test_portable_wait PRIVATE AIOXX_PORTABLE_WAIT)
+  target_compile_options(test_portable_wait PRIVATE -O0)
+  target_link_libraries(test_portable_wait PRIVATE aioxx_test_options aioxx_test_main)
+  add_test(NAME portable_wait COMMAND test_portable_wait)
+  set_tests_properties(portable_wait PROPERTIES LABELS portable_wait TIMEOUT 120)
 endfunction()
 
 # aioxx_compile_fail(<name> <complaint>...)

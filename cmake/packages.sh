@@ -83,6 +83,12 @@ need_32bit() {
     [ "$(uname -m)" != x86_64 ] || need_file g++-multilib /usr/lib/gcc/x86_64-linux-gnu/*/32/libstdc++.a
 }
 
+# Programs for 64-bit ARM, and what runs them here.
+need_arm64() {
+    [ "$(uname -m)" = aarch64 ] || need_command aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
+    [ "$(uname -m)" = aarch64 ] || need_command qemu-aarch64 qemu-user
+}
+
 node_modules=build/node/node_modules
 
 has_node_ws() {

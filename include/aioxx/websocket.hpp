@@ -49,9 +49,11 @@
 #include <aioxx/websocket/proto/whole_messages.hpp>
 #include <aioxx/websocket/proxy.hpp>
 #include <aioxx/websocket/read_head.hpp>
+#include <aioxx/websocket/receiving.hpp>
 #include <aioxx/websocket/reconnecting.hpp>
 #include <aioxx/websocket/redirect.hpp>
 #include <aioxx/websocket/router.hpp>
+#include <aioxx/websocket/sending.hpp>
 #include <aioxx/websocket/serve.hpp>
 #include <aioxx/websocket/serve_events.hpp>
 #include <aioxx/websocket/server_auth.hpp>

@@ -60,6 +60,13 @@
 #define AIOXX_NOINLINE
 #endif
 
+// AIOXX_FOR_AVX2: marks functions that are compiled for processors with AVX2, and only called there. Empty on other kinds.
+#if defined(__GNUC__) && defined(__x86_64__)
+#define AIOXX_FOR_AVX2 [[gnu::target("avx2")]]
+#else
+#define AIOXX_FOR_AVX2
+#endif
+
 // AIOXX_NAME_THREAD: names the calling thread for debuggers and ps, with 15 characters at most.
 #if defined(__linux__)
 #include <pthread.h>

@@ -133,7 +133,7 @@ TEST_CASE("four bytes inside of a block are judged as alone", "[websocket]") {
                                              0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEF,
                                              0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xF8, 0xFF};
     std::string text(200, 'x');
-    text.replace(4, 2, "\xC3\xA9");  // from here on in blocks: [4, 36), [36, 68)...
+    text.replace(4, 2, "\xC3\xA9");  // from here on in blocks: with 32 bytes [4, 36), [36, 68)...
     for (std::size_t at : {20U, 33U}) {
         std::string four(4, '\0');
         for (unsigned char a : interesting) {
@@ -160,7 +160,7 @@ TEST_CASE("checking stops before the block with an error", "[websocket]") {
         const auto* const start = reinterpret_cast<const std::byte*>(text.data()) + 3;
         return static_cast<std::size_t>(detail::check_vectors(start, start + 310) - start);
     };
-    const std::size_t all = detail::has_vectors() ? 288 : 0;
+    const std::size_t all = detail::has_vectors() ? 310 / detail::vector_size * detail::vector_size : 0;
     CHECK(checked() == all);
     text[3 + 100] = '\xFF';
     CHECK(checked() == std::min<std::size_t>(all, 96));

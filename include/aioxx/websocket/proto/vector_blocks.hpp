@@ -1,31 +1,76 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// websocket/proto/vector_blocks.hpp: masking and UTF-8 in blocks of 32 bytes, where the processor has AVX2.
-// Which is found out when the program runs. mask.hpp and utf8.hpp do the rest, and everything on other
-// processors, with the same results. The compilers' own vector types are used, because the header of the
-// intrinsics would cost every program that includes this one more than all of the protocol.
+// websocket/proto/vector_blocks.hpp: masking and UTF-8 in blocks: of 32 bytes where an x86 has AVX2, which is found out when
+// the program runs, and of 16 bytes on 64-bit ARM. mask.hpp and utf8.hpp do the rest, and everything on other processors, with
+// the same results. The compilers' own vector types are used, because the header of the x86 intrinsics would cost every
+// program that includes this one more than all of the protocol.
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
+#if defined(__aarch64__) && defined(__GNUC__)
+#include <arm_neon.h>
+#endif
+
+#include <aioxx/base/config.hpp>
+
 namespace aioxx::websocket::detail {
+
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__aarch64__))
+
+#if defined(__x86_64__)
 
 /// Bytes in a block.
 inline constexpr std::size_t vector_size = 32;
-
-#if defined(__x86_64__) && defined(__GNUC__)
-
 using byte_vector [[gnu::vector_size(vector_size)]] = unsigned char;
 
 [[nodiscard]] inline bool has_vectors() noexcept {
     return __builtin_cpu_supports("avx2") != 0;
 }
 
-[[gnu::target("avx2"), gnu::always_inline]] inline byte_vector load_vector(const void* from) noexcept {
+// The entries of a table of 16, which is there twice, for `index` below 16.
+AIOXX_FOR_AVX2 [[gnu::always_inline]] inline byte_vector look_up(byte_vector table, byte_vector index) noexcept {
+    using shuffled [[gnu::vector_size(vector_size)]] = char;  // the type of the built-in function
+    return reinterpret_cast<byte_vector>(
+        __builtin_ia32_pshufb256(reinterpret_cast<shuffled>(table), reinterpret_cast<shuffled>(index)));
+}
+AIOXX_FOR_AVX2 [[gnu::always_inline]] inline bool is_zero(byte_vector bytes) noexcept {
+    using tested [[gnu::vector_size(vector_size)]] = long long;
+    return __builtin_ia32_ptestz256(reinterpret_cast<tested>(bytes), reinterpret_cast<tested>(bytes)) != 0;
+}
+
+#else
+
+inline constexpr std::size_t vector_size = 16;
+using byte_vector [[gnu::vector_size(vector_size)]] = unsigned char;
+
+[[nodiscard]] constexpr bool has_vectors() noexcept {
+    return true;
+}
+
+[[gnu::always_inline]] inline byte_vector look_up(byte_vector table, byte_vector index) noexcept {
+    return reinterpret_cast<byte_vector>(
+        vqtbl1q_u8(reinterpret_cast<uint8x16_t>(table), reinterpret_cast<uint8x16_t>(index)));
+}
+[[gnu::always_inline]] inline bool is_zero(byte_vector bytes) noexcept {
+    return vmaxvq_u8(reinterpret_cast<uint8x16_t>(bytes)) == 0;
+}
+
+#endif
+
+AIOXX_FOR_AVX2 [[gnu::always_inline]] inline byte_vector load_vector(const void* from) noexcept {
     byte_vector loaded;
     std::memcpy(&loaded, from, sizeof loaded);
+    return loaded;
+}
+// A table of 16 bytes in each 16 bytes of a vector.
+AIOXX_FOR_AVX2 [[gnu::always_inline]] inline byte_vector load_table(const unsigned char (&table)[16]) noexcept {
+    byte_vector loaded;
+    for (std::size_t at = 0; at != vector_size; at += 16) {
+        std::memcpy(reinterpret_cast<unsigned char*>(&loaded) + at, table, 16);
+    }
     return loaded;
 }
 
@@ -34,9 +79,9 @@ using byte_vector [[gnu::vector_size(vector_size)]] = unsigned char;
 /// Parameters: `key` the masking key twice, as it lies in memory.
 /// Requires: as apply_mask().
 /// Returns: how many bytes that were.
-[[gnu::target("avx2")]] inline std::size_t mask_vectors(std::byte* to, const std::byte* from,
-                                                        std::size_t size, std::uint64_t key) noexcept {
-    const std::uint64_t keys[4] = {key, key, key, key};
+AIOXX_FOR_AVX2 inline std::size_t mask_vectors(std::byte* to, const std::byte* from, std::size_t size,
+                                                  std::uint64_t key) noexcept {
+    const std::uint64_t keys[] = {key, key, key, key};
     const byte_vector mask = load_vector(keys);
     std::size_t done = 0;
     for (; size - done >= 2 * vector_size; done += 2 * vector_size) {
@@ -91,38 +136,28 @@ struct utf8_tables {
 ///
 /// Requires: the three bytes before `at` can be read and are the end of valid text.
 /// Returns: the end of the last block before an error, maybe inside a character.
-[[nodiscard, gnu::target("avx2")]] inline const std::byte* check_vectors(const std::byte* at,
-                                                                         const std::byte* end) noexcept {
-    using shuffled [[gnu::vector_size(vector_size)]] = char;  // the types of the built-in functions
-    using tested [[gnu::vector_size(vector_size)]] = long long;
-    byte_vector first_high, first_low, second_high;
-    for (std::size_t half = 0; half != vector_size; half += 16) {  // a table for each half of a vector
-        std::memcpy(reinterpret_cast<unsigned char*>(&first_high) + half, utf8_tables::first_high, 16);
-        std::memcpy(reinterpret_cast<unsigned char*>(&first_low) + half, utf8_tables::first_low, 16);
-        std::memcpy(reinterpret_cast<unsigned char*>(&second_high) + half, utf8_tables::second_high, 16);
-    }
+AIOXX_FOR_AVX2 [[nodiscard]] inline const std::byte* check_vectors(const std::byte* at, const std::byte* end) noexcept {
+    const byte_vector first_high = load_table(utf8_tables::first_high);
+    const byte_vector first_low = load_table(utf8_tables::first_low);
+    const byte_vector second_high = load_table(utf8_tables::second_high);
     for (; static_cast<std::size_t>(end - at) >= vector_size; at += vector_size) {
         const byte_vector bytes = load_vector(at);
         const byte_vector before = load_vector(at - 1);
-        const byte_vector found =
-            reinterpret_cast<byte_vector>(__builtin_ia32_pshufb256(reinterpret_cast<shuffled>(first_high),
-                                                                   reinterpret_cast<shuffled>(before >> 4))) &
-            reinterpret_cast<byte_vector>(__builtin_ia32_pshufb256(
-                reinterpret_cast<shuffled>(first_low), reinterpret_cast<shuffled>(before & 0x0F))) &
-            reinterpret_cast<byte_vector>(__builtin_ia32_pshufb256(reinterpret_cast<shuffled>(second_high),
-                                                                   reinterpret_cast<shuffled>(bytes >> 4)));
+        const byte_vector found = look_up(first_high, before >> 4) & look_up(first_low, before & 0x0F) &
+                                  look_up(second_high, bytes >> 4);
         const byte_vector third = reinterpret_cast<byte_vector>(load_vector(at - 2) >= 0xE0);
         const byte_vector fourth = reinterpret_cast<byte_vector>(load_vector(at - 3) >= 0xF0);
         const byte_vector wrong = found ^ ((third | fourth) & 0x80);
-        if (__builtin_ia32_ptestz256(reinterpret_cast<tested>(wrong), reinterpret_cast<tested>(wrong)) == 0)
-            break;
+        if (!is_zero(wrong)) break;
     }
     return at;
 }
 
 #else
 
-[[nodiscard]] inline bool has_vectors() noexcept {
+inline constexpr std::size_t vector_size = 16;
+
+[[nodiscard]] constexpr bool has_vectors() noexcept {
     return false;
 }
 [[nodiscard]] inline std::size_t mask_vectors(std::byte*, const std::byte*, std::size_t,
