@@ -20,6 +20,7 @@
 
 #include <aioxx/base/config.hpp>
 #include <aioxx/base/error.hpp>
+#include <aioxx/base/pinned.hpp>
 #include <aioxx/base/result.hpp>
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
@@ -41,37 +42,40 @@ namespace detail {
 //   value_type make(bytes_view content)    of that part
 // What is found at once is made a value where it is wanted, and needs neither memory here nor a virtual call.
 template <class Rules>
-class [[nodiscard]] read_awaiter final : public receive_operation {
+class [[nodiscard]] read_awaiter : pinned {
     using value_type = typename Rules::value_type;
 
 public:
     read_awaiter(receive_buffer& source, Rules rules) : source_(source), rules_(std::move(rules)) {}
     ~read_awaiter() {
-        if (is_enlisted()) source_.forget(*this);
+        if (waited_) std::destroy_at(&wait_);
     }
 
     bool await_ready() {
         std::size_t used = 0;
         const bytes_view present = source_.begin();
+        bool found = false;
         try {
-            at_once_ = rules_.look(source_, present, used);
+            found = rules_.look(source_, present, used);
         } catch (...) {
-            outcome_.set_exception(std::current_exception());
-        }
-        if (!at_once_) {
             source_.use(used);
-            return !outcome_.empty();
+            throw;
         }
-        if constexpr (Rules::borrows) source_.lend(used);
-        return true;
+        if (!found) {
+            source_.use(used);
+        } else if constexpr (Rules::borrows) {
+            source_.lend(used);
+        }
+        return found;
     }
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> coroutine) {
-        source_.wait(*this, Rules::name);
-        this->suspend(coroutine);
+        std::construct_at(&wait_, *this);
+        waited_ = true;
+        wait_.start(coroutine);
     }
     value_type await_resume() {
-        if (!at_once_) return take_outcome();
+        if (waited_) return wait_.finish();
         const bytes_view content = source_.present().first(rules_.size);
         if constexpr (Rules::borrows) {
             return content;
@@ -80,41 +84,64 @@ public:
         }
     }
 
-    bool look(const receive_buffer& source, bytes_view present, std::size_t& used) override {
-        try {
-            if (rules_.look(source, present, used)) outcome_.set_value(rules_.make(present.first(rules_.size)));
-        } catch (...) {  // kept for the coroutine that waits
-            outcome_.set_exception(std::current_exception());
-        }
-        return !outcome_.empty();
-    }
-    void fail(std::exception_ptr reason) noexcept override { outcome_.set_exception(std::move(reason)); }
-    bool borrows() const noexcept override { return Rules::borrows; }
-
 private:
+    // There only when there is something to wait for.
+    class wait final : public receive_operation {
+    public:
+        explicit wait(read_awaiter& waits) noexcept : of_(waits) {}
+        ~wait() {
+            if (is_enlisted()) of_.source_.forget(*this);
+        }
+
+        template <class Promise>
+        void start(std::coroutine_handle<Promise> coroutine) {
+            of_.source_.wait(*this, Rules::name);
+            this->suspend(coroutine);
+        }
+        value_type finish() {
+            // Cancelled after the bytes were taken: they are delivered, or the error that holds them; the next
+            // suspension throws.
+            if (this->cancelled() && !outcome_.empty()) this->postpone_cancellation();
+            this->throw_if_cancelled();
+            return outcome_.take_value();
+        }
+
+        bool look(const receive_buffer& source, bytes_view present, std::size_t& used) override {
+            Rules& rules = of_.rules_;
+            try {
+                if (rules.look(source, present, used)) outcome_.set_value(rules.make(present.first(rules.size)));
+            } catch (...) {  // kept for the coroutine that waits
+                outcome_.set_exception(std::current_exception());
+            }
+            return !outcome_.empty();
+        }
+        void fail(std::exception_ptr reason) noexcept override { outcome_.set_exception(std::move(reason)); }
+        bool borrows() const noexcept override { return Rules::borrows; }
+
+    private:
+        void cancel_wait() noexcept override {
+            if (is_enlisted()) of_.source_.forget(*this);
+            this->wake_cancelled();
+        }
+        const char* waits_for() const noexcept override { return Rules::name; }
+
+        read_awaiter& of_;
+        result<value_type> outcome_;
+    };
+
     // A function of its own, so that the value is made where it is wanted and need not be moved there.
     value_type take(bytes_view content) {
         value_type value = rules_.make(content);
         if constexpr (!requires { Rules::stays; }) source_.use(content.size());
         return value;
     }
-    value_type take_outcome() {
-        // Cancelled after the bytes were taken: they are delivered, or the error that holds them; the next
-        // suspension throws.
-        if (this->cancelled() && !outcome_.empty()) this->postpone_cancellation();
-        this->throw_if_cancelled();
-        return outcome_.take_value();
-    }
-    void cancel_wait() noexcept override {
-        if (is_enlisted()) source_.forget(*this);
-        this->wake_cancelled();
-    }
-    const char* waits_for() const noexcept override { return Rules::name; }
 
-    bool at_once_ = false;  // what was found is at the front of the buffer; else see the outcome
     receive_buffer& source_;
-    Rules rules_;
-    result<value_type> outcome_;  // of an operation that had to wait, or failed
+    [[no_unique_address]] Rules rules_;
+    bool waited_ = false;
+    union {
+        wait wait_;
+    };
 };
 
 // At the end of a stream that was cut off: the error comes once everything before it has been read.
