@@ -89,4 +89,15 @@ inline aioxx::coro<std::string> receive_text(aioxx::websocket::connection from) 
     co_return std::string(received.str());
 }
 
+/// Awaits something. Returns: whether it throws an exception of a type; others go on.
+template <class Exception, class Awaitable>
+aioxx::coro<bool> throws(Awaitable&& awaited) {
+    try {
+        static_cast<void>(co_await std::forward<Awaitable>(awaited));
+        co_return false;
+    } catch (const Exception&) {
+        co_return true;
+    }
+}
+
 }  // namespace support

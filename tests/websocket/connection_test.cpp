@@ -25,6 +25,7 @@ using support::quiet;
 using support::raw_client;
 using support::receive_text;
 using support::settle;
+using support::throws;
 using testing::test_loop;
 using websocket::close_code;
 using websocket::connection_closed_error;
@@ -122,12 +123,7 @@ TEST_CASE("an orderly end is seen by both sides, and next() ends with it", "[web
         CHECK(again == "ok 1000");
         co_await ends.client.close();  // idempotent
         co_await ends.server.close();
-        bool closed = false;
-        try {
-            co_await ends.server.send_text("late");
-        } catch (const connection_closed_ok&) {
-            closed = true;
-        }
+        const bool closed = co_await throws<connection_closed_ok>(ends.server.send_text("late"));
         CHECK(closed);
     }());
 }
@@ -205,12 +201,7 @@ TEST_CASE("a ping is answered, and tells how long that took", "[websocket]") {
         task<duration> pinging = create_task(ends.server.ping("mine"));
         co_await sleep(250ms);
         CHECK(ends.peer->received() == wire::frame(role::server, opcode::ping, "mine"));
-        bool refused = false;
-        try {
-            static_cast<void>(co_await ends.server.ping("mine"));
-        } catch (const std::invalid_argument&) {
-            refused = true;
-        }
+        const bool refused = co_await throws<std::invalid_argument>(ends.server.ping("mine"));
         CHECK(refused);
         ends.send(opcode::pong, "not mine");
         co_await settle();
@@ -222,12 +213,7 @@ TEST_CASE("a ping is answered, and tells how long that took", "[websocket]") {
         task<duration> unanswered = create_task(ends.server.ping());
         co_await settle();
         ends.transport->abort();
-        bool closed = false;
-        try {
-            static_cast<void>(co_await unanswered);
-        } catch (const connection_closed_error&) {
-            closed = true;
-        }
+        const bool closed = co_await throws<connection_closed_error>(unanswered);
         CHECK(closed);
     }());
 }
@@ -474,12 +460,7 @@ TEST_CASE("the peer's ping is answered before what is sent by the task that was 
               wire::frame(role::server, opcode::pong, "p") + wire::frame(role::server, opcode::text, "one") +
                   wire::frame(role::server, opcode::pong, "q") + wire::frame(role::server, opcode::text, "two"));
         ends.transport->abort();
-        bool closed = false;
-        try {
-            co_await echoing;
-        } catch (const connection_closed_error&) {
-            closed = true;
-        }
+        const bool closed = co_await throws<connection_closed_error>(echoing);
         CHECK(closed);
     }());
 }

@@ -23,6 +23,7 @@ using support::quiet;
 using support::raw_client;
 using support::receive_text;
 using support::settle;
+using support::throws;
 using testing::test_loop;
 using websocket::close_code;
 using websocket::connection_closed_error;
@@ -106,12 +107,7 @@ TEST_CASE("a second task that has to wait in receive is refused", "[websocket]")
         co_await settle();
         task<std::string> first = create_task(receive_text(ends.server));
         co_await settle();
-        bool refused = false;
-        try {
-            static_cast<void>(co_await ends.server.receive());
-        } catch (const busy_error&) {
-            refused = true;
-        }
+        const bool refused = co_await throws<busy_error>(ends.server.receive());
         CHECK(refused);
         co_await ends.client.send_text("for the first");
         const std::string text = co_await first;
@@ -154,21 +150,12 @@ TEST_CASE("a message of the wrong kind is refused in words, and not lost", "[web
             CHECK(!error.is_text());
         }
         CHECK(why == "receive_text: expected a text message, got a binary message of 5 bytes");
-        bool refused = false;
-        try {
-            static_cast<void>(co_await ends.server.receive_json([](std::string_view) { return 1; }));
-        } catch (const websocket::wrong_message_kind&) {
-            refused = true;
-        }
+        const auto anything = [](std::string_view) { return 1; };
+        bool refused = co_await throws<websocket::wrong_message_kind>(ends.server.receive_json(anything));
         CHECK(refused);
         const bytearray received = co_await ends.server.receive_bytes();
         CHECK(received == bytes);
-        refused = false;
-        try {
-            static_cast<void>(co_await ends.server.receive_bytes());
-        } catch (const websocket::wrong_message_kind&) {
-            refused = true;
-        }
+        refused = co_await throws<websocket::wrong_message_kind>(ends.server.receive_bytes());
         CHECK(refused);
         const std::string text = co_await ends.server.receive_text();
         CHECK(text == "text");
@@ -239,12 +226,7 @@ TEST_CASE("messages that came together can be received together, up to a ping, w
         CHECK(next[0].str() == "alone");
 
         ends.send(opcode::close, wire::close_payload(1000));
-        bool ended = false;
-        try {
-            static_cast<void>(co_await ends.server.receive_batch());
-        } catch (const connection_closed_ok&) {
-            ended = true;
-        }
+        const bool ended = co_await throws<connection_closed_ok>(ends.server.receive_batch());
         CHECK(ended);
         ends.transport->abort();
         co_await settle();
@@ -280,12 +262,7 @@ TEST_CASE("a large message can be received in parts before its end was sent", "[
         const auto first = co_await parts.next();
         REQUIRE(first);
         CHECK((first->is_text && first->str() == "one"));
-        bool refused = false;
-        try {
-            static_cast<void>(co_await ends.server.receive());
-        } catch (const busy_error&) {
-            refused = true;
-        }
+        const bool refused = co_await throws<busy_error>(ends.server.receive());
         CHECK(refused);
         ends.send(opcode::continuation, "two", false);
         co_await settle();  // nobody asks meanwhile
@@ -318,12 +295,7 @@ TEST_CASE("parts are bounded by max_size together, and end with the connection",
                 CHECK(ends.peer->received().substr(2, 2) == wire::close_payload(1009));
             }
             ends.transport->abort();
-            bool failed = false;
-            try {
-                static_cast<void>(co_await parts.next());
-            } catch (const connection_closed_error&) {
-                failed = true;
-            }
+            const bool failed = co_await throws<connection_closed_error>(parts.next());
             CHECK(failed);
         }
     }());

@@ -29,6 +29,7 @@ using support::quiet;
 using support::raw_client;
 using support::receive_text;
 using support::settle;
+using support::throws;
 using testing::test_loop;
 using websocket::connection_closed_error;
 using websocket::connection_limits;
@@ -190,19 +191,9 @@ TEST_CASE("who waits because the transport is full learns of the end of the conn
         co_await settle();
         CHECK(!sending.done());
         ends.transport->abort();
-        bool closed = false;
-        try {
-            co_await sending;
-        } catch (const connection_closed_error&) {
-            closed = true;
-        }
+        bool closed = co_await throws<connection_closed_error>(sending);
         CHECK(closed);
-        closed = false;
-        try {
-            co_await ends.server.send("after the end");
-        } catch (const connection_closed_error&) {
-            closed = true;
-        }
+        closed = co_await throws<connection_closed_error>(ends.server.send("after the end"));
         CHECK(closed);
     }());
 }
@@ -309,12 +300,7 @@ TEST_CASE("a fragmented message that is given up fails the connection with 1011"
                 how = error.what();
             }
             CHECK(how == (by_cancellation ? "cancelled" : "no more fragments"));
-            bool closed = false;
-            try {
-                co_await waiting;
-            } catch (const connection_closed_error&) {
-                closed = true;
-            }
+            const bool closed = co_await throws<connection_closed_error>(waiting);
             CHECK(closed);
             co_await settle();
             CHECK(ends.peer->received() ==
@@ -362,20 +348,10 @@ TEST_CASE("who waits for a fragmented message learns of the end of the connectio
         task<> waiting = create_task(ends.server.send("waits"));
         co_await settle();
         ends.transport->abort();
-        bool closed = false;
-        try {
-            co_await waiting;
-        } catch (const connection_closed_error&) {
-            closed = true;
-        }
+        bool closed = co_await throws<connection_closed_error>(waiting);
         CHECK(closed);
         go.set();
-        closed = false;
-        try {
-            co_await fragments;
-        } catch (const connection_closed_error&) {
-            closed = true;
-        }
+        closed = co_await throws<connection_closed_error>(fragments);
         CHECK(closed);
     }());
 }
