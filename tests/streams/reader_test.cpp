@@ -575,3 +575,18 @@ TEST_CASE("a cancelled peek takes nothing, and unread is refused while another t
         CHECK(text == "abc");
     }());
 }
+
+TEST_CASE("a read that is destroyed while it waits is forgotten", "[streams]") {
+    const stream_reader reader;
+    {
+        test_loop loop;
+        static_cast<void>(create_task(loop.loop(), [](stream_reader from) -> coro<> {
+            static_cast<void>(co_await from.readline());
+        }(reader)));
+        loop.settle();
+    }  // the loop destroys its tasks where they stand
+    reader.feed_data("later\n");
+    test_loop loop;
+    step next(loop, [&] { return reader.readline(); });
+    CHECK(next.result() == "later\n");
+}
