@@ -45,12 +45,18 @@ struct frame_lists {
     // Small blocks are of 16 n + 8 bytes, which malloc of most C libraries gives without a rest; the others are of
     // powers of two. Requires: a size up to the largest.
     static constexpr std::size_t class_of(std::size_t size) noexcept {
-        if (size <= largest_small) return (size + 7) / grain;
+        if (size <= largest_small) [[likely]] return (size + 7) / grain;
         return small_classes + static_cast<std::size_t>(std::bit_width((size - 1) >> 12));
     }
     static constexpr std::size_t size_of(std::size_t index) noexcept {
-        if (index < small_classes) return index * grain + 8;
+        if (index < small_classes) [[likely]] return index * grain + 8;
         return std::min(std::size_t{4096} << (index - small_classes), largest);
+    }
+
+    void keep(void* block, std::size_t index) noexcept {
+        *static_cast<void**>(block) = heads[index];
+        heads[index] = block;
+        room -= size_of(index);
     }
 
     // Gives all blocks of a class back.
@@ -63,7 +69,7 @@ struct frame_lists {
     }
     // Other classes make way, so that blocks which nobody uses any more do not fill the pool for good. Returns: false when
     // the thread keeps nothing.
-    AIOXX_COLD bool make_room(std::size_t size) noexcept {
+    bool make_room(std::size_t size) noexcept {
         if (!keeps) return false;
         while (room < size) {
             victim = (victim + 1) % classes;
@@ -93,10 +99,16 @@ struct frame_lists_cleaner {
     }
 };
 
-inline void* allocate_new_frame(std::size_t size) {
+AIOXX_NOINLINE inline void* allocate_new_frame(std::size_t index) {
     static thread_local frame_lists_cleaner cleaner;
     static_cast<void>(cleaner);
-    return frame_source.allocate(size);
+    return frame_source.allocate(frame_lists::size_of(index));
+}
+
+AIOXX_COLD inline void deallocate_into_full_pool(void* block, std::size_t index) noexcept {
+    const std::size_t size = frame_lists::size_of(index);
+    if (!free_frames.make_room(size)) return frame_source.deallocate(block, size);
+    free_frames.keep(block, index);
 }
 
 // Short, because they are inlined everywhere: usually a block is there, or there is room for one.
@@ -105,7 +117,7 @@ inline void* allocate_frame(std::size_t size) {
     frame_lists& lists = free_frames;
     const std::size_t index = frame_lists::class_of(size);
     void* const block = lists.heads[index];
-    if (block == nullptr) return allocate_new_frame(frame_lists::size_of(index));
+    if (block == nullptr) [[unlikely]] return allocate_new_frame(index);
     lists.heads[index] = *static_cast<void**>(block);
     lists.room += frame_lists::size_of(index);
     return block;
@@ -115,13 +127,8 @@ inline void deallocate_frame(void* block, std::size_t size) noexcept {
     if (size > frame_lists::largest) return frame_source.deallocate(block, size);
     frame_lists& lists = free_frames;
     const std::size_t index = frame_lists::class_of(size);
-    const std::size_t rounded = frame_lists::size_of(index);
-    if (lists.room < rounded) [[unlikely]] {
-        if (!lists.make_room(rounded)) return frame_source.deallocate(block, rounded);
-    }
-    *static_cast<void**>(block) = lists.heads[index];
-    lists.heads[index] = block;
-    lists.room -= rounded;
+    if (lists.room < frame_lists::size_of(index)) [[unlikely]] return deallocate_into_full_pool(block, index);
+    lists.keep(block, index);
 }
 
 #endif
