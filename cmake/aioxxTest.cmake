@@ -111,15 +111,27 @@ function(aioxx_test_threads)
   target_precompile_headers(test_threads REUSE_FROM aioxx_test_precompiled)
 endfunction()
 
+# Says that the tests for another machine are left out. Where everything is meant to be tested it is an error.
+option(AIOXX_TEST_OTHER_MACHINES "Fail where tests for other kinds of machines cannot be built" OFF)
+function(aioxx_leave_out tests wanted)
+  if(AIOXX_TEST_OTHER_MACHINES)
+    message(FATAL_ERROR "The tests for ${tests} cannot be built; they take ${wanted}")
+  endif()
+  message(STATUS "Left out: the tests for ${tests}; they take ${wanted}")
+endfunction()
+
 # aioxx_test_32bit(<folder>...)
 #
-# The tests of folders that need no library, as one program for words of 32 bits, where this compiler can make one
-# (Debian: g++-multilib).
+# The tests of folders that need no library, as one program for words of 32 bits, where this compiler can make one.
 function(aioxx_test_32bit)
+  if(NOT CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+    return()
+  endif()
   include(CheckCXXSourceCompiles)
   set(CMAKE_REQUIRED_FLAGS "-m32")
   check_cxx_source_compiles("#include <string>\nint main() { return std::string().empty() ? 0 : 1; }" AIOXX_HAS_32BIT)
   if(NOT AIOXX_HAS_32BIT)
+    aioxx_leave_out("words of 32 bits" "a compiler that has -m32 (Debian: g++-multilib)")
     return()
   endif()
   set(sources ${PROJECT_SOURCE_DIR}/tests/support/main.cpp)
@@ -137,25 +149,36 @@ endfunction()
 
 # aioxx_test_arm64(<file>...)
 #
-# The tests of files that need no library, as one program for 64-bit ARM that is run in an emulator, where there is a
-# compiler for it (Debian: g++-aarch64-linux-gnu and qemu-user).
+# The tests of files that need no library, as one program for 64-bit ARM that is run in an emulator, where Clang can make one.
+# Not g++, because Debian's for ARM excludes that for words of 32 bits.
 function(aioxx_test_arm64)
-  find_program(AIOXX_ARM64_COMPILER aarch64-linux-gnu-g++)
+  if(CMAKE_SYSTEM_PROCESSOR STREQUAL "aarch64")
+    return() # all tests are
+  endif()
+  find_program(AIOXX_ARM64_COMPILER NAMES clang++-19 clang++)
   find_program(AIOXX_ARM64_EMULATOR qemu-aarch64)
   mark_as_advanced(AIOXX_ARM64_COMPILER AIOXX_ARM64_EMULATOR)
   if(NOT AIOXX_ARM64_COMPILER OR NOT AIOXX_ARM64_EMULATOR)
+    aioxx_leave_out("64-bit ARM" "Clang and qemu-aarch64 (Debian: clang-19, qemu-user)")
     return()
   endif()
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/arm64)
-  file(MAKE_DIRECTORY ${folder})
+  set(compile ${AIOXX_ARM64_COMPILER} --target=aarch64-linux-gnu -std=c++20 -O1)
+  file(WRITE ${folder}/probe.cpp "#include <string>\nint main() { return std::string().empty() ? 0 : 1; }\n")
+  execute_process(COMMAND ${compile} -static ${folder}/probe.cpp -o ${folder}/probe RESULT_VARIABLE failed OUTPUT_QUIET
+                                                                                                       ERROR_QUIET)
+  if(failed)
+    aioxx_leave_out("64-bit ARM" "libraries for it (Debian: libstdc++-12-dev-arm64-cross, binutils-aarch64-linux-gnu)")
+    return()
+  endif()
   set(objects "")
   foreach(source IN ITEMS support/main.cpp LISTS ARGN)
     string(REPLACE "/" "_" name ${source})
     set(object ${folder}/${name}.o)
     add_custom_command(
       OUTPUT ${object}
-      COMMAND ${AIOXX_ARM64_COMPILER} -std=c++20 -O1 -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/tests -MD -MF
-              ${object}.d -c ${PROJECT_SOURCE_DIR}/tests/${source} -o ${object}
+      COMMAND ${compile} -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/tests -MD -MF ${object}.d -c
+              ${PROJECT_SOURCE_DIR}/tests/${source} -o ${object}
       DEPENDS ${PROJECT_SOURCE_DIR}/tests/${source}
       DEPFILE ${object}.d
       VERBATIM)
@@ -163,7 +186,7 @@ function(aioxx_test_arm64)
   endforeach()
   add_custom_command(
     OUTPUT ${folder}/test_arm64
-    COMMAND ${AIOXX_ARM64_COMPILER} -static ${objects} -o ${folder}/test_arm64
+    COMMAND ${compile} -static ${objects} -o ${folder}/test_arm64
     DEPENDS ${objects}
     VERBATIM)
   add_custom_target(test_arm64 ALL DEPENDS ${folder}/test_arm64)

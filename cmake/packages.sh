@@ -80,13 +80,19 @@ need_browser() {
 
 # Programs for words of 32 bits beside those of this machine.
 need_32bit() {
-    [ "$(uname -m)" != x86_64 ] || need_file g++-multilib /usr/lib/gcc/x86_64-linux-gnu/*/32/libstdc++.a
+    [ "$(uname -m)" = x86_64 ] || return 0
+    need_file g++-multilib /usr/lib/gcc/x86_64-linux-gnu/*/32/libstdc++.a
+    need_file g++-multilib /usr/include/asm
 }
 
-# Programs for 64-bit ARM, and what runs them here.
+# What Clang needs to make programs for 64-bit ARM, and what runs them here. Requires: a compiler is installed.
 need_arm64() {
-    [ "$(uname -m)" = aarch64 ] || need_command aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
-    [ "$(uname -m)" = aarch64 ] || need_command qemu-aarch64 qemu-user
+    [ "$(uname -m)" = x86_64 ] || return 0
+    need_clang
+    _version=$(c++ -dumpversion | cut -d. -f1)
+    need_file "libstdc++-$_version-dev-arm64-cross" /usr/lib/gcc-cross/aarch64-linux-gnu/*/libstdc++.a
+    need_command aarch64-linux-gnu-ld binutils-aarch64-linux-gnu
+    need_command qemu-aarch64 qemu-user
 }
 
 node_modules=build/node/node_modules

@@ -2,6 +2,7 @@
 #include <aioxx/websocket/sending.hpp>
 
 #include <chrono>
+#include <concepts>
 #include <ranges>
 #include <stdexcept>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include <aioxx/core/async_generator.hpp>
 #include <aioxx/core/task.hpp>
+#include <aioxx/interop/as_operation.hpp>
 #include <aioxx/io/extra_info.hpp>
 #include <aioxx/sync/event.hpp>
 #include <aioxx/tasks/gather.hpp>
@@ -145,6 +147,9 @@ TEST_CASE("a message that nothing is in the way of is sent without a coroutine",
         co_await settle();
     }());
 }
+
+// Not the operation itself: that borrows what it sends.
+static_assert(std::same_as<detail::source_t<websocket::detail::send_operation>, detail::coroutine_source<void>>);
 
 TEST_CASE("a sending becomes a coroutine for those who take one", "[websocket]") {
     test_loop().run([]() -> coro<> {

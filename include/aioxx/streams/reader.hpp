@@ -98,7 +98,7 @@ private:
             of_.source_.wait(*this, Rules::name);
             this->suspend(coroutine);
         }
-        value_type finish() {
+        AIOXX_NOINLINE value_type finish() {
             // Cancelled after the bytes were taken: they are delivered, or the error that holds them; the next
             // suspension throws.
             if (this->cancelled() && !outcome_.empty()) this->postpone_cancellation();

@@ -5,24 +5,16 @@
 // A handle over the protocol of websocket/connection_state_machine.hpp. Names follow Python's websockets:
 //     while (auto message = co_await connection.next()) co_await connection.send(*message);
 
-#include <concepts>
-#include <coroutine>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <ranges>
-#include <span>
 #include <stdexcept>
 #include <string>
-#include <string_view>
-#include <type_traits>
 #include <utility>
 
 #include <aioxx/base/error.hpp>
-#include <aioxx/base/pinned.hpp>
 #include <aioxx/base/scope_exit.hpp>
-#include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/core/async_generator.hpp>
 #include <aioxx/core/coroutine.hpp>
@@ -46,7 +38,7 @@ class serving;
 /// An open WebSocket connection. Copies refer to the same one; it is closed with 1001 when the last is gone.
 ///
 /// Concurrency: one loop. Any number of tasks may send, messages stay whole; one may receive.
-/// Lifetime: a receiving operation is awaited while there is a handle; a task that waits in one counts as a handle.
+/// Lifetime: an operation is awaited while there is a handle; a task that waits in one counts as a handle.
 class connection {
 public:
     connection(std::shared_ptr<detail::connection_state_machine> state, std::string subprotocol,
