@@ -2,7 +2,6 @@
 #include <aioxx/websocket/sending.hpp>
 
 #include <chrono>
-#include <concepts>
 #include <ranges>
 #include <stdexcept>
 #include <string>
@@ -12,10 +11,13 @@
 
 #include <aioxx/core/async_generator.hpp>
 #include <aioxx/core/task.hpp>
-#include <aioxx/interop/as_operation.hpp>
 #include <aioxx/io/extra_info.hpp>
 #include <aioxx/sync/event.hpp>
+#include <aioxx/tasks/all.hpp>
+#include <aioxx/tasks/cancel_scope.hpp>
 #include <aioxx/tasks/gather.hpp>
+#include <aioxx/tasks/race.hpp>
+#include <aioxx/tasks/shield.hpp>
 #include <aioxx/tasks/task_group.hpp>
 #include <aioxx/tasks/wait_for.hpp>
 #include <aioxx/testing/test_loop.hpp>
@@ -57,9 +59,6 @@ async_generator<std::string> told_fragments(event& go, std::vector<std::string> 
 coro<> send_told(web_socket to, event& go, std::vector<std::string> fragments, bool fail = false) {
     co_await to.send(told_fragments(go, std::move(fragments), fail));
 }
-
-// As part of a task that does so itself.
-coro<> send_here(web_socket to, std::string_view what) { co_await to.send(what); }
 
 // The bytes of a message in these frames.
 std::string in_frames(const std::vector<std::string>& fragments, role from = role::server) {
@@ -131,55 +130,29 @@ TEST_CASE("send takes strings as text, bytes as binary, and messages as what the
     }());
 }
 
-TEST_CASE("a message that nothing is in the way of is sent without a coroutine", "[websocket]") {
-    test_loop().run([]() -> coro<> {
-        raw_client ends;
-        co_await settle();
-        auto sending = ends.server.send("one");
-        static_assert(sizeof sending <= 64);  // it lies in the frames of all handlers
-        co_await settle();
-        CHECK(ends.peer->received().empty());  // nothing is sent before it is awaited
-        CHECK(sending.await_ready());
-        sending.await_resume();
-        co_await settle();
-        CHECK(ends.peer->received() == wire::frame(role::server, opcode::text, "one"));
-        ends.transport->abort();
-        co_await settle();
-    }());
-}
-
-// Not the operation itself: that borrows what it sends.
-static_assert(std::same_as<detail::source_t<websocket::detail::send_operation>, detail::coroutine_source<void>>);
-
-TEST_CASE("a sending becomes a coroutine for those who take one", "[websocket]") {
+TEST_CASE("a sending goes wherever a coroutine goes", "[websocket]") {
     test_loop().run([]() -> coro<> {
         both_ends ends;
         co_await settle();
-        const task<> outlives = create_task(ends.client.send(std::string(100, 't')));
-        co_await outlives;
-        const std::string kept = co_await receive_text(ends.server);
-        CHECK(kept == std::string(100, 't'));
-        co_await create_task(ends.client.send("task"));
-        co_await create_task(get_running_loop(), ends.client.send("of a loop"), "named");
-        co_await create_task(ends.client.send("with options"), {.name = "named", .eager_start = true});
-        co_await create_task(get_running_loop(), ends.client.send("with both"), {.name = "named"});
-        co_await gather(ends.client.send("gathered"), ends.client.send_text("both"));
-        co_await wait_for(ends.client.send("in time"), 1s);
-        co_await with_task_group([&ends](task_group& group) -> coro<> {
-            group.create_task(ends.client.send("in a group"));
-            group.create_task(ends.client.send("in a group, named"), {.name = "named"});
+        const web_socket& by = ends.client;
+        co_await create_task(by.send("task"), {.name = "named", .eager_start = true});
+        co_await gather(by.send("gathered"), by.send_text("both"));
+        co_await all(by.send("all"), by.send_binary("of them"));
+        static_cast<void>(co_await race(by.send("race")));
+        co_await wait_for(by.send("in time"), 1s);
+        static_cast<void>(co_await move_on_after(1s, by.send("in a scope")));
+        co_await shield(by.send("shielded"));
+        co_await with_task_group([&by](task_group& group) -> coro<> {
+            group.create_task(by.send("in a group"));
             co_return;
         });
-        std::vector<coro<>> several;
-        several.push_back(ends.client.send("one of several"));
-        co_await gather(std::move(several));
-        for (const char* expected : {"task", "of a loop", "with options", "with both", "gathered", "both", "in time",
-                                     "in a group", "in a group, named", "one of several"}) {
+        for (const char* expected : {"task", "gathered", "both", "all", "of them", "race", "in time", "in a scope",
+                                     "shielded", "in a group"}) {
             const std::string got = co_await receive_text(ends.server);
             CHECK(got == expected);
         }
-        coro<> last = ends.client.send_binary("kept although no handle is left");
-        web_socket server = ends.server;
+        coro<> last = by.send("kept although no handle is left");
+        const web_socket server = ends.server;
         ends.client = server;
         co_await std::move(last);
         const std::string got = co_await receive_text(server);
@@ -195,7 +168,7 @@ TEST_CASE("who waits because the transport is full learns of the end of the conn
         co_await settle();
         ends.transport->pause_reading();
         const std::string large(50'000, 'l');
-        task<> sending = create_task(send_here(ends.server, large));
+        task<> sending = create_task(ends.server.send(large));
         co_await settle();
         CHECK(!sending.done());
         ends.transport->abort();
@@ -245,7 +218,7 @@ TEST_CASE("nothing but control frames comes between the fragments of a sender th
         task<> fragments = create_task(send_told(ends.server, go, {"one", "two"}));
         go.set();
         co_await settle();
-        task<> whole = create_task(send_here(ends.server, "whole"));
+        task<> whole = create_task(ends.server.send("whole"));
         event second_go;
         second_go.set();
         task<> second = create_task(send_told(ends.server, second_go, {"second"}));
@@ -353,7 +326,7 @@ TEST_CASE("who waits for a fragmented message learns of the end of the connectio
         task<> fragments = create_task(send_told(ends.server, go, {"one"}));
         go.set();
         co_await settle();
-        task<> waiting = create_task(send_here(ends.server, "waits"));
+        task<> waiting = create_task(ends.server.send("waits"));
         co_await settle();
         ends.transport->abort();
         bool closed = co_await throws<connection_closed_error>(waiting);
@@ -372,7 +345,7 @@ TEST_CASE("a sender waits while the transport is full, and a cancellation takes 
         co_await settle();
         ends.transport->pause_reading();
         const std::string large(50'000, 'l');
-        task<> sending = create_task(send_here(ends.server, large));
+        task<> sending = create_task(ends.server.send(large));
         co_await settle();
         CHECK(!sending.done());
         sending.cancel();

@@ -130,20 +130,6 @@ task<T> create_task(coro<T>&& coroutine, std::string_view name = {}) {
     return detail::start_task(get_running_loop(), std::move(coroutine), {.name = name});
 }
 
-/// The same for what is no coroutine but becomes one, as sending a WebSocket message does.
-inline task<> create_task(event_loop& loop, coro<>&& coroutine, const task_options& options) {
-    return detail::start_task(loop, std::move(coroutine), options);
-}
-inline task<> create_task(event_loop& loop, coro<>&& coroutine, std::string_view name = {}) {
-    return detail::start_task(loop, std::move(coroutine), {.name = name});
-}
-inline task<> create_task(coro<>&& coroutine, const task_options& options) {
-    return detail::start_task(get_running_loop(), std::move(coroutine), options);
-}
-inline task<> create_task(coro<>&& coroutine, std::string_view name = {}) {
-    return detail::start_task(get_running_loop(), std::move(coroutine), {.name = name});
-}
-
 /// The task whose code runs now, or null in a callback (asyncio: current_task).
 [[nodiscard]] inline task_base* current_task() {
     return static_cast<task_base*>(get_running_loop().current());

@@ -106,11 +106,8 @@ handle_source<T, State, false> source_of(const outcome_handle<T, State>& handle)
     static_cast<void>(handle.done());
     return {handle.shared_state()};
 }
-inline coroutine_source<void> source_of(coro<>&& coroutine) {  // what becomes one
-    return {std::move(coroutine)};
-}
 template <operation Awaitable>
-    requires std::constructible_from<std::decay_t<Awaitable>, Awaitable> && (!std::convertible_to<Awaitable, coro<>>)
+    requires std::constructible_from<std::decay_t<Awaitable>, Awaitable>
 auto source_of(Awaitable&& awaited) {
     return source_of(await_it<std::decay_t<Awaitable>>(std::forward<Awaitable>(awaited)));
 }

@@ -51,8 +51,6 @@ template <class T>
 gathered_coroutine<T> gathered(coro<T>&& coroutine) {
     return {std::move(coroutine)};
 }
-// What becomes a coroutine.
-inline gathered_coroutine<void> gathered(coro<>&& coroutine) { return {std::move(coroutine)}; }
 template <class T, class State>
 gathered_handle<T, State, true> gathered(outcome_handle<T, State>&& handle) {
     static_cast<void>(handle.done());  // refuses an empty one

@@ -122,13 +122,6 @@ public:
     task<T> create_task(coro<T> coroutine, std::string_view name = {}) {
         return create_task(std::move(coroutine), task_options{.name = name});
     }
-    /// The same for what is no coroutine but becomes one, as sending a WebSocket message does.
-    task<> create_task(coro<> coroutine, const task_options& options) {
-        return create_task<void>(std::move(coroutine), options);
-    }
-    task<> create_task(coro<> coroutine, std::string_view name = {}) {
-        return create_task<void>(std::move(coroutine), task_options{.name = name});
-    }
 
     /// Starts a task of the group and waits until it says that it is ready (AnyIO: TaskGroup.start).
     ///

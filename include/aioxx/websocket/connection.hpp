@@ -38,7 +38,7 @@ class serving;
 /// An open WebSocket connection. Copies refer to the same one; it is closed with 1001 when the last is gone.
 ///
 /// Concurrency: one loop. Any number of tasks may send, messages stay whole; one may receive.
-/// Lifetime: an operation is awaited while there is a handle; a task that waits in one counts as a handle.
+/// Lifetime: a receiving operation is awaited while there is a handle; a task that waits in one counts as a handle.
 class connection {
 public:
     connection(std::shared_ptr<detail::connection_state_machine> state, std::string subprotocol,
@@ -126,28 +126,23 @@ public:
     ///
     /// While another task sends a message in fragments it waits for the end of that.
     /// Parameters: `compress` whether to compress, where that was agreed on; usually all but the shortest are.
-    /// Returns: an operation, to be awaited or given to create_task, gather or wait_for; coro<>(connection.send(...)) is for
-    /// those who ask for a coroutine by its type.
     /// Errors: connection_closed; std::invalid_argument when a string is not UTF-8.
-    /// Lifetime: `content` is borrowed until it returns; a task or a coroutine keeps a copy of it.
+    /// Lifetime: `content` is borrowed until it returns.
     /// Cancellation: partial: nothing is sent when it had to wait for another message, otherwise the whole message is on
     /// its way. The connection stays as it is.
     template <message_content Content>
-    [[nodiscard]] detail::send_operation send(const Content& content,
-                                              std::optional<bool> compress = std::nullopt) const {
-        return send_frame(detail::opcode_for<const Content&>, bytes_view(content), compress);
+    [[nodiscard]] coro<> send(const Content& content, std::optional<bool> compress = std::nullopt) const {
+        return detail::send_whole(machine_, detail::opcode_for<const Content&>, bytes_view(content), compress);
     }
     /// Sends a message on, in its kind.
     ///
     /// Errors, Lifetime, Cancellation: as above.
-    [[nodiscard]] detail::send_operation send(const message& content,
-                                              std::optional<bool> compress = std::nullopt) const {
-        return send_frame(content.is_text ? opcode::text : opcode::binary, content.data, compress);
+    [[nodiscard]] coro<> send(const message& content, std::optional<bool> compress = std::nullopt) const {
+        return detail::send_whole(machine_, content.is_text ? opcode::text : opcode::binary, content.data, compress);
     }
     /// The same. Errors, Lifetime, Cancellation: as above.
-    [[nodiscard]] detail::send_operation send(const message_view& content,
-                                              std::optional<bool> compress = std::nullopt) const {
-        return send_frame(content.is_text ? opcode::text : opcode::binary, content.data, compress);
+    [[nodiscard]] coro<> send(const message_view& content, std::optional<bool> compress = std::nullopt) const {
+        return detail::send_whole(machine_, content.is_text ? opcode::text : opcode::binary, content.data, compress);
     }
 
     /// Sends one message in fragments, a frame for each; no other message comes between them. No fragment, no message.
@@ -183,17 +178,15 @@ public:
     /// Sends a text message, in whatever type the text is.
     ///
     /// Errors, Lifetime, Cancellation: as send.
-    [[nodiscard]] detail::send_operation send_text(bytes_view text,
-                                                   std::optional<bool> compress = std::nullopt) const {
-        return send_frame(opcode::text, text, compress);
+    [[nodiscard]] coro<> send_text(bytes_view text, std::optional<bool> compress = std::nullopt) const {
+        return detail::send_whole(machine_, opcode::text, text, compress);
     }
 
     /// Sends a binary message, in whatever type the bytes are.
     ///
     /// Errors, Lifetime, Cancellation: as send.
-    [[nodiscard]] detail::send_operation send_binary(bytes_view data,
-                                                     std::optional<bool> compress = std::nullopt) const {
-        return send_frame(opcode::binary, data, compress);
+    [[nodiscard]] coro<> send_binary(bytes_view data, std::optional<bool> compress = std::nullopt) const {
+        return detail::send_whole(machine_, opcode::binary, data, compress);
     }
 
     /// Sends a value as text.
@@ -281,11 +274,7 @@ private:
 
     [[nodiscard]] detail::connection_state_machine& machine() const noexcept { return *machine_; }
 
-    // The operations that wait hold a handle each, so that the connection stays while they run.
-
-    [[nodiscard]] detail::send_operation send_frame(opcode kind, bytes_view content, std::optional<bool> compress) const {
-        return detail::send_operation(machine(), kind, content, compress);
-    }
+    // The operations hold a handle each, so that the connection stays while they run.
     template <class Take>
     [[nodiscard]] detail::receive_awaiter<Take> receive(Take take) const {
         return detail::receive_awaiter<Take>(machine(), std::move(take));

@@ -5,7 +5,6 @@
 // each at the pace of the transport.
 
 #include <concepts>
-#include <coroutine>
 #include <cstddef>
 #include <optional>
 #include <ranges>
@@ -13,7 +12,6 @@
 #include <string_view>
 #include <utility>
 
-#include <aioxx/base/config.hpp>
 #include <aioxx/base/error.hpp>
 #include <aioxx/base/pinned.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
@@ -62,58 +60,15 @@ inline coro<> drain(machine_ptr on, std::size_t written) {
 // ---- a message in one frame ----
 
 inline coro<> send_whole(machine_ptr on, opcode kind, bytes_view content, std::optional<bool> compress) {
-    if (on->fragmented() != nullptr) co_await wait_for_turn(on);
+    if (on->fragmented() != nullptr) [[unlikely]] co_await wait_for_turn(on);
     on->require_open();
     on->put(kind, content, true, compress);
-    co_await drain(on, content.size());
+    if (!on->gate().try_drain(content.size())) [[unlikely]] co_await drain(on, 0);
 }
 
 inline coro<> send_owned(machine_ptr on, opcode kind, std::string content, std::optional<bool> compress) {
     co_await send_whole(std::move(on), kind, content, compress);
 }
-
-// A message in one frame, which is sent when this is awaited. It takes a coroutine only where it has to wait, or when one is
-// asked for: create_task takes coroutines. That one keeps a copy of the content, because it outlives the expression.
-class [[nodiscard]] send_operation {
-public:
-    send_operation(connection_state_machine& on, opcode kind, bytes_view content, std::optional<bool> compress) noexcept
-        : on_(on), content_(content), compress_(compress), kind_(kind) {}
-    // Before it is awaited.
-    send_operation(send_operation&& other) noexcept
-        : on_(other.on_), content_(other.content_), compress_(other.compress_), kind_(other.kind_) {}
-
-    operator coro<>() && {
-        return send_owned(machine_ptr(&on_), kind_, std::string(content_.str()), compress_);
-    }
-
-    [[nodiscard]] bool await_ready() {
-        if (on_.fragmented() != nullptr) [[unlikely]] return false;
-        on_.require_open();
-        on_.put(kind_, content_, true, compress_);
-        is_put_ = true;
-        return on_.gate().try_drain(content_.size());
-    }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        return rest_.emplace(rest().release()).await_suspend(coroutine);
-    }
-    void await_resume() {
-        if (rest_) rest_->await_resume();
-    }
-
-private:
-    AIOXX_NOINLINE coro<> rest() {
-        machine_ptr on(&on_);
-        return is_put_ ? drain(std::move(on), 0) : send_whole(std::move(on), kind_, content_, compress_);
-    }
-
-    connection_state_machine& on_;
-    bytes_view content_;
-    std::optional<coro<>::awaiter> rest_;
-    std::optional<bool> compress_;
-    opcode kind_;
-    bool is_put_ = false;
-};
 
 // ---- a message in several frames ----
 
