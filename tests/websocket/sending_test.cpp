@@ -391,6 +391,32 @@ TEST_CASE("a message is compressed where that was agreed on, unless the sender d
     }());
 }
 
+TEST_CASE("who sends without end lets the others run once in a while, in fragments and in messages", "[websocket]") {
+    for (const bool in_one : {true, false}) {
+        CAPTURE(in_one);
+        test_loop().run([](bool as_fragments) -> coro<> {
+            connection_limits limits = quiet();
+            limits.write_limit = 1 << 20;  // never full
+            raw_client ends(limits, 1 << 20);
+            co_await settle();
+            const std::vector<std::string> pieces(64, std::string(4096, 'p'));
+            bool others = false;
+            const task<> other = create_task([](bool& ran) -> coro<> {
+                ran = true;
+                co_return;
+            }(others));
+            if (as_fragments) {
+                co_await ends.server.send(pieces);
+            } else {
+                for (const std::string& each : pieces) co_await ends.server.send(each);
+            }
+            CHECK(others);
+            ends.transport->abort();
+            co_await settle();
+        }(in_one));
+    }
+}
+
 TEST_CASE("a first fragment that is refused leaves the connection as it was", "[websocket]") {
     test_loop().run([]() -> coro<> {
         both_ends ends;
