@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: BSL-1.0
 
 // Messages below 4 KiB allocate nothing once a connection runs, at either end, owned or looked at, one at a time or many
-// (as many as the write queue of a transport has memory for, which it keeps).
+// (as many as the write queue of a transport has memory for, which it keeps), until the connection has gone quiet.
 
+#include <chrono>
 #include <cstddef>
+#include <random>
 #include <string>
 
 #include <aioxx/core/task.hpp>
 #include <aioxx/tasks/runner.hpp>
+#include <aioxx/tasks/sleep.hpp>
+#include <aioxx/testing/test_loop.hpp>
 #include <aioxx/websocket/connect.hpp>
 #include <aioxx/websocket/serve.hpp>
 
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
+#include "websocket/connection_ends.hpp"
 
 #if !defined(AIOXX_NO_FRAME_POOL)
 
 using namespace aioxx;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -63,6 +69,18 @@ coro<long> count_in_echo(coro<> (*handler)(websocket::connection), std::size_t s
     co_return counted;
 }
 
+// Of a message that compression makes no shorter.
+coro<long> count_in_message(const support::both_ends& ends) {
+    std::string noise;
+    std::mt19937 random(7);
+    for (int i = 0; i < 500'000; ++i) noise += static_cast<char>(random());
+    const long before = support::allocations;
+    co_await ends.client.send_binary(noise, true);
+    const websocket::message_view received = co_await ends.server.receive_view();
+    CHECK(received.data == bytes_view(noise));
+    co_return support::allocations - before;
+}
+
 }  // namespace
 
 TEST_CASE("an echo by WebSockets allocates nothing below 4 KiB", "[integration]") {
@@ -75,6 +93,25 @@ TEST_CASE("an echo by WebSockets allocates nothing below 4 KiB", "[integration]"
             }
         }
     }
+}
+
+TEST_CASE("a connection gives memory back after two pings without a message between them", "[integration]") {
+    testing::test_loop().run([]() -> coro<> {
+        websocket::connection_limits limits;
+        limits.ping_interval = 20s;
+        limits.compression = websocket::deflate_parameters();
+        const support::both_ends ends(limits, limits);
+        co_await support::settle();
+        long busy = 0;
+        for (int i = 0; i < 5; ++i) {
+            busy = co_await count_in_message(ends);
+            co_await sleep(15s);
+        }
+        co_await sleep(45s);
+        const long quiet = co_await count_in_message(ends);
+        CHECK(quiet > busy + 2);
+        co_await ends.client.close();
+    }());
 }
 
 #endif

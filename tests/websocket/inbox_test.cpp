@@ -75,10 +75,19 @@ std::vector<std::string> texts(std::span<const message_view> shown) {
     return all;
 }
 
+// Writes over the room that a reply's head has. Returns: whether there is any.
+bool spoil_head(const inbox& box, bytes_view payload) {
+    const std::size_t size = payload.size() < 126 ? 2 : 4;
+    std::byte* const room = box.room_before(payload, size);
+    if (room != nullptr) std::memset(room, 0xFF, size);
+    return room != nullptr;
+}
+
 }  // namespace
 
 TEST_CASE("messages come out in order, however they were found, cut and put away", "[websocket]") {
     std::mt19937 random(7);
+    int heads = 0;
     for (int round = 0; round < 200; ++round) {
         CAPTURE(round);
         std::string bytes;
@@ -120,6 +129,7 @@ TEST_CASE("messages come out in order, however they were found, cut and put away
                         const std::span<const message_view> shown =
                             one ? std::span(&first, 1) : with.box.look_at_batch();
                         const std::vector<std::string> before = texts(shown);
+                        if (spoil_head(with.box, shown.back().data)) ++heads;
                         if (!with.box.is_full() && !rest.empty()) {
                             with.receive(rest.substr(0, 1));
                             rest.remove_prefix(1);
@@ -133,6 +143,7 @@ TEST_CASE("messages come out in order, however they were found, cut and put away
         }
         CHECK(got == sent);
     }
+    CHECK(heads > 20);
 }
 
 TEST_CASE("a message is looked at where it was received", "[websocket]") {
@@ -148,6 +159,52 @@ TEST_CASE("a message is looked at where it was received", "[websocket]") {
     CHECK(with.box.lend().data() != lent.data());
     with.stow();
     with.box.take_back();
+}
+
+TEST_CASE("a head has room before the message shown last, as long as it lies where it was received", "[websocket]") {
+    mailbox with;
+    with.receive(wire::frame(role::client, opcode::text, "first") +
+                 wire::frame(role::client, opcode::text, std::string(200, 's')) +
+                 wire::frame(role::client, opcode::text, "") + wire::frame(role::client, opcode::text, "last"));
+    REQUIRE(with.find());
+    const message_view first = with.box.look();
+    CHECK(with.box.room_before(first.data, 2) == first.data.data() - 2);
+    CHECK(with.box.room_before(first.data.first(3), 2) == first.data.data() - 2);
+    CHECK(with.box.room_before(first.data.subview(1), 2) == nullptr);
+    CHECK(with.box.room_before(bytes_view(first.data.data(), 6), 2) == nullptr);
+    CHECK(with.box.room_before("first", 2) == nullptr);
+    CHECK(with.box.room_before({}, 2) == nullptr);
+    const message_view second = with.box.look();
+    CHECK(with.box.room_before(first.data, 2) == nullptr);
+    CHECK(with.box.room_before(second.data, 4) == second.data.data() - 4);
+    const std::span<const message_view> batch = with.box.look_at_batch();
+    REQUIRE(texts(batch) == std::vector<std::string>{"", "last"});
+    CHECK(with.box.room_before(batch.front().data, 2) == nullptr);
+    CHECK(spoil_head(with.box, batch.back().data));
+    CHECK(texts(batch) == std::vector<std::string>{"", "last"});
+    const bytes_view last = batch.back().data;
+    with.box.take_back();
+    CHECK(with.box.room_before(last, 2) == nullptr);
+
+    with.send(opcode::text, "put away");
+    with.stow();
+    REQUIRE(with.find());
+    const message_view copy = with.box.look();
+    CHECK(with.box.room_before(copy.data, 2) == nullptr);
+}
+
+TEST_CASE("a head has no room inside a part of a message, where another message lay before", "[websocket]") {
+    mailbox with;
+    with.receive(wire::frame(role::client, opcode::text, "0123456789") + wire::frame(role::client, opcode::text, "abc"));
+    REQUIRE(with.find());
+    const std::byte* const place = with.box.look_at_batch().back().data.data();
+    CHECK(!with.find());
+    with.box.take_back();
+    with.send(opcode::text, std::string(30, 'p'), false);
+    REQUIRE(with.find(wanted::part));
+    const message_view part = with.box.look();
+    REQUIRE(part.data.data() + 16 == place);
+    CHECK(with.box.room_before(part.data.subview(16, 3), 2) == nullptr);
 }
 
 TEST_CASE("what was looked at stays until it is taken back, whatever arrives", "[websocket]") {

@@ -60,6 +60,23 @@ coro<> send_told(web_socket to, event& go, std::vector<std::string> fragments, b
     co_await to.send(told_fragments(go, std::move(fragments), fail));
 }
 
+// With little room for what is sent.
+connection_limits small() {
+    connection_limits limits = quiet();
+    limits.write_limit = 1000;
+    return limits;
+}
+
+// Sends what the client does not read, so that the sender waits. Requires: `content` is more than there is room for.
+coro<task<>> send_unread(raw_client& ends, std::string_view content) {
+    co_await settle();
+    ends.transport->pause_reading();
+    task<> sending = create_task(ends.server.send(content));
+    co_await settle();
+    CHECK(!sending.done());
+    co_return sending;
+}
+
 // The bytes of a message in these frames.
 std::string in_frames(const std::vector<std::string>& fragments, role from = role::server) {
     std::string frames;
@@ -130,6 +147,61 @@ TEST_CASE("send takes strings as text, bytes as binary, and messages as what the
     }());
 }
 
+TEST_CASE("a message that is sent on from where it was received stays what it is, and so do its neighbours", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        raw_client ends;
+        co_await settle();
+        std::string burst;
+        std::string replies;
+        const std::vector<std::size_t> sizes{0, 1, 125, 126, 127, 5'000, 0, 20'000, 3};
+        for (const std::size_t size : sizes) {
+            const std::string text = wire::some_text(size);
+            burst += wire::frame(role::client, opcode::text, text);
+            for (const std::string& each : {text, text.substr(0, size / 2), text.substr(size / 2), text}) {
+                replies += wire::frame(role::server, opcode::binary, each);
+            }
+            replies += wire::frame(role::server, opcode::text, text);
+        }
+        ends.peer->connection()->write(burst);
+        for (const std::size_t size : sizes) {
+            const message_view shown = co_await ends.server.receive_view();
+            co_await ends.server.send_binary(shown.data);
+            co_await ends.server.send_binary(shown.data.first(size / 2));
+            co_await ends.server.send_binary(shown.data.subview(size / 2));
+            co_await ends.server.send_binary(shown.data);
+            co_await ends.server.send(shown);
+            CHECK(shown.str() == wire::some_text(size));
+        }
+        co_await settle();
+        CHECK(ends.peer->received() == replies);
+        ends.transport->abort();
+        co_await settle();
+    }());
+}
+
+TEST_CASE("a message is sent on from where it was received also when the peer takes it in pieces", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        raw_client ends(small());
+        co_await settle();
+        const std::string text = wire::some_text(60'000);
+        ends.send(opcode::text, text);
+        const message_view shown = co_await ends.server.receive_view();
+        ends.transport->pause_reading();
+        co_await ends.server.send(shown);
+        const task<> sending = co_await send_unread(ends, shown.str());
+        ends.send(opcode::text, "next");
+        ends.transport->resume_reading();
+        co_await sending;
+        const message_view next = co_await ends.server.receive_view();
+        co_await ends.server.send(next);
+        co_await settle();
+        const std::string reply = wire::frame(role::server, opcode::text, text);
+        CHECK(ends.peer->received() == reply + reply + wire::frame(role::server, opcode::text, "next"));
+        ends.transport->abort();
+        co_await settle();
+    }());
+}
+
 TEST_CASE("a sending goes wherever a coroutine goes", "[websocket]") {
     test_loop().run([]() -> coro<> {
         both_ends ends;
@@ -162,15 +234,9 @@ TEST_CASE("a sending goes wherever a coroutine goes", "[websocket]") {
 
 TEST_CASE("who waits because the transport is full learns of the end of the connection", "[websocket]") {
     test_loop().run([]() -> coro<> {
-        connection_limits limits = quiet();
-        limits.write_limit = 1000;
-        raw_client ends(limits, 1000);
-        co_await settle();
-        ends.transport->pause_reading();
+        raw_client ends(small(), 1000);
         const std::string large(50'000, 'l');
-        task<> sending = create_task(ends.server.send(large));
-        co_await settle();
-        CHECK(!sending.done());
+        const task<> sending = co_await send_unread(ends, large);
         ends.transport->abort();
         bool closed = co_await throws<connection_closed_error>(sending);
         CHECK(closed);
@@ -339,15 +405,9 @@ TEST_CASE("who waits for a fragmented message learns of the end of the connectio
 
 TEST_CASE("a sender waits while the transport is full, and a cancellation takes nothing back", "[websocket]") {
     test_loop().run([]() -> coro<> {
-        connection_limits limits = quiet();
-        limits.write_limit = 1000;
-        raw_client ends(limits, 1000);
-        co_await settle();
-        ends.transport->pause_reading();
+        raw_client ends(small(), 1000);
         const std::string large(50'000, 'l');
-        task<> sending = create_task(ends.server.send(large));
-        co_await settle();
-        CHECK(!sending.done());
+        task<> sending = co_await send_unread(ends, large);
         sending.cancel();
         co_await settle();
         CHECK(sending.cancelled());

@@ -53,7 +53,14 @@
 #define AIOXX_COLD
 #endif
 
-// AIOXX_NOINLINE: marks functions that are kept out of their only caller, where a shorter way is the usual one.
+// AIOXX_INLINE: marks functions that become part of every caller: of so little work that the call is a good part of it.
+#if defined(__GNUC__)
+#define AIOXX_INLINE [[gnu::always_inline]]
+#else
+#define AIOXX_INLINE
+#endif
+
+// AIOXX_NOINLINE: marks functions that are kept out of their callers, where a shorter way is the usual one.
 #if defined(__GNUC__)
 #define AIOXX_NOINLINE [[gnu::noinline]]
 #else

@@ -165,13 +165,11 @@ public:
     /// Looks for a message, when nobody else does. What was looked at before is done with. Returns: false when there is
     /// none yet; else await_resume goes on at once.
     [[nodiscard]] bool look_for(wanted what) {
-        if (!may_receive(what)) [[unlikely]] return false;
-        return inbox_.has_run() || find_anew(what);
+        return inbox_.shows_run() || look_further(what);
     }
     /// Errors: connection_closed when there is no message, unless the end was orderly and is a result.
     void require_message(wanted what, bool end_is_result) const {
-        if (has_message(what)) [[likely]] return;
-        if (!end_is_result || !ended_well()) throw_closed();
+        if (!inbox_.has_run()) [[unlikely]] require_found(what, end_is_result);
     }
     /// Whether look_for() has found one.
     [[nodiscard]] bool has_message(wanted what = wanted::message) const noexcept { return inbox_.has_found(what); }
@@ -183,9 +181,8 @@ public:
         return oldest;
     }
     [[nodiscard]] message_view look_at_message() {
-        const message_view oldest = inbox_.look();
-        after_taking();
-        return oldest;
+        if (inbox_.shows_run()) [[likely]] return inbox_.look_at_next();
+        return look_anew();
     }
 
     [[nodiscard]] std::span<const message_view> look_at_batch() {
@@ -220,6 +217,10 @@ public:
         if (sends_heads_) {
             const frame_head head = endpoint_.send_head(code, data, fin);
             if (!output.empty()) [[unlikely]] flush_output();
+            if (std::byte* const room = inbox_.room_before(data, head.size)) {
+                std::memcpy(room, head.bytes.data(), head.size);
+                return transport_->write(bytes_view(room, head.size + data.size()));
+            }
             const std::array<bytes_view, 2> frame{head.view(), data};
             return transport_->writelines(std::span<const bytes_view>(frame));
         }
@@ -374,15 +375,25 @@ private:
         return receiver_ == nullptr && (!is_streaming() || what == wanted::part);
     }
 
-    AIOXX_NOINLINE bool find_anew(wanted what) {
+    AIOXX_NOINLINE bool look_further(wanted what) {
+        if (!may_receive(what)) return false;
+        if (inbox_.has_run()) return true;
         inbox_.take_back();
         const bool ready = find(what) || is_over();
         if (!endpoint_.output().empty() || !endpoint_.is_open()) [[unlikely]] flush_output();
         return ready;
     }
+    AIOXX_NOINLINE void require_found(wanted what, bool end_is_result) const {
+        if (!has_message(what) && !(end_is_result && ended_well())) throw_closed();
+    }
+    AIOXX_NOINLINE message_view look_anew() {
+        const message_view oldest = inbox_.look();
+        after_taking();
+        return oldest;
+    }
 
+    // A message of a run is not from the queue, which is empty then.
     void after_taking() {
-        is_quiet_ = false;
         if (paused_ && inbox_.is_low()) [[unlikely]] resume();
     }
 
@@ -403,7 +414,9 @@ private:
     }
 
     [[nodiscard]] bool find(wanted what) {
-        return inbox_.find(what, [this](const event& found) { on_event(found); });
+        if (!inbox_.find(what, [this](const event& found) { on_event(found); })) return false;
+        is_quiet_ = false;
+        return true;
     }
     [[nodiscard]] bool is_awaited() const noexcept;
     [[nodiscard]] bool find_for_receiver();

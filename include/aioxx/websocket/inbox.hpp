@@ -122,9 +122,23 @@ public:
 
     /// Shows it, or the part, where it lies. Lifetime: until take_back().
     [[nodiscard]] message_view look() {
-        if (has_run() && lent_in_block_) [[likely]] return take_from_run();  // as the one before
-        return look_anew();
+        if (has_run()) {
+            lend_block();
+            return take_from_run();
+        }
+        if (!queue_.empty() || partial_ || !lies_in_block(now_->found->payload)) return look_at_copy();
+        lend_block();
+        now_->run_end = nullptr;
+        const event shown = *std::exchange(now_->found, std::nullopt);
+        streaming_ = !shown.ends;
+        return {shown.kind == event_kind::text, shown.payload};
     }
+
+    /// Whether there is another in the run that the one shown is from. Then nobody waits for a message, and the queue is empty.
+    [[nodiscard]] bool shows_run() const noexcept { return has_run() && lent_in_block_; }
+
+    /// Shows it as look() does. Requires: shows_run().
+    [[nodiscard]] message_view look_at_next() noexcept { return take_from_run(); }
 
     /// Shows it as look() does, and with it what else is in the run. Lifetime: as of look().
     [[nodiscard]] std::span<const message_view> look_at_batch() {
@@ -137,6 +151,18 @@ public:
         run_left_ = 0;
         std::swap(now_->run, now_->shown);  // the next run is not to be written over it
         return all;
+    }
+
+    /// Room for the head of a frame with this payload, directly in front of it: where the head lay that it was received with,
+    /// so that it can be sent on in one piece.
+    ///
+    /// Parameters: `size` of the head, without a masking key. Requires: what is received is masked.
+    /// Returns: null unless the payload is that of the message shown last. Lifetime: of the message.
+    [[nodiscard]] std::byte* room_before(bytes_view payload, std::size_t size) const noexcept {
+        if (!lent_in_block_ || now_->run_end == nullptr) return nullptr;
+        const bytes_view shown = next_in_run()[-1].data;
+        if (payload.data() != shown.data() || payload.size() > shown.size()) return nullptr;
+        return const_cast<std::byte*>(payload.data()) - size;  // of the block, which is not const
     }
 
     /// What was looked at is done with.
@@ -224,7 +250,7 @@ private:
         bytearray lent;   // what the message lies in that is looked at, unless it is the block
         std::optional<event> found;
         std::unique_ptr<several_views> run;
-        const message_view* run_end = nullptr;
+        const message_view* run_end = nullptr;  // null when what is shown in the block is not from a run
         std::unique_ptr<several_views> shown;  // in answer to look_at_batch()
     };
     activity& now() {
@@ -271,8 +297,9 @@ private:
         const std::size_t room = is_full() ? longest_run : std::min(longest_run, high_ - queue_.size());
         message_view* const views = views_in(now().run);
         run_left_ = static_cast<std::uint8_t>(endpoint_.next_messages(std::span(views, room)));
+        if (!has_run()) return false;
         now_->run_end = views + run_left_;
-        return has_run();
+        return true;
     }
     // The count is all that changes from message to message.
     [[nodiscard]] const message_view* next_in_run() const noexcept { return now_->run_end - run_left_; }
@@ -357,17 +384,6 @@ private:
         return take_found();
     }
 
-    AIOXX_NOINLINE message_view look_anew() {
-        if (has_run()) {
-            lend_block();
-            return take_from_run();
-        }
-        if (!queue_.empty() || partial_ || !lies_in_block(now_->found->payload)) return look_at_copy();
-        lend_block();
-        const event shown = *std::exchange(now_->found, std::nullopt);
-        streaming_ = !shown.ends;
-        return {shown.kind == event_kind::text, shown.payload};
-    }
     void lend_block() noexcept {
         take_back();
         lent_ = lent_in_block_ = true;

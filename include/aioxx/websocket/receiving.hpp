@@ -37,7 +37,7 @@ public:
         wait_.start(coroutine);
     }
     decltype(auto) await_resume() {
-        if (waited_) wait_.finish();
+        if (waited_) [[unlikely]] wait_.finish();
         from_.require_message(Take::what, Take::end_is_result);
         return take_(from_);
     }

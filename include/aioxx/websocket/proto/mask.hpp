@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include <aioxx/base/config.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/websocket/proto/vector_blocks.hpp>
 
@@ -35,7 +36,8 @@ namespace detail {
 inline void put_word(std::byte* to, std::uint64_t word) noexcept { std::memcpy(to, &word, sizeof word); }
 
 /// As apply_mask, for at least 16 bytes. Words in pairs, each with a name, are what compilers turn into vector registers.
-inline void mask_pairs(std::byte* to, const std::byte* from, std::size_t size, std::uint64_t key) noexcept {
+AIOXX_INLINE inline void mask_pairs(std::byte* to, const std::byte* from, std::size_t size,
+                                    std::uint64_t key) noexcept {
     // The last pair may overlap the one before: it is read before anything is written, so that masking in place is right.
     const std::uint64_t last_key = turn_key(key, size);  // 16 bytes are whole keys
     const std::uint64_t last_first = masked_word(from + size - 16, last_key);
@@ -62,7 +64,8 @@ inline void mask_pairs(std::byte* to, const std::byte* from, std::size_t size, s
 }
 
 /// As mask_pairs, with larger vectors where the machine has them.
-inline void mask_large(std::byte* to, const std::byte* from, std::size_t size, std::uint64_t key) noexcept {
+AIOXX_NOINLINE inline void mask_large(std::byte* to, const std::byte* from, std::size_t size,
+                                      std::uint64_t key) noexcept {
     const std::size_t rest = 16 + size % 16;  // at least a pair, so that what is left has one
     const std::size_t done = has_vectors() ? mask_vectors(to, from, size - rest, key) : 0;
     mask_pairs(to + done, from + done, size - done, key);
@@ -74,7 +77,8 @@ inline void mask_large(std::byte* to, const std::byte* from, std::size_t size, s
 ///
 /// Parameters: `phase` how many bytes of the payload came before `from`.
 /// Requires: `to` has room for from.size() bytes and is either from.data() or does not overlap it.
-inline void apply_mask(std::byte* to, bytes_view from, masking_key key, std::uint64_t phase = 0) noexcept {
+AIOXX_INLINE inline void apply_mask(std::byte* to, bytes_view from, masking_key key,
+                                    std::uint64_t phase = 0) noexcept {
     std::uint32_t once;
     std::memcpy(&once, key.data(), sizeof once);
     const std::uint64_t twice = detail::turn_key(std::uint64_t{once} << 32 | once, phase);

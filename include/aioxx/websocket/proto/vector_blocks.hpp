@@ -31,12 +31,12 @@ using byte_vector [[gnu::vector_size(vector_size)]] = unsigned char;
 }
 
 // The entries of a table of 16, which is there twice, for `index` below 16.
-AIOXX_FOR_AVX2 [[gnu::always_inline]] inline byte_vector look_up(byte_vector table, byte_vector index) noexcept {
+AIOXX_FOR_AVX2 AIOXX_INLINE inline byte_vector look_up(byte_vector table, byte_vector index) noexcept {
     using shuffled [[gnu::vector_size(vector_size)]] = char;  // the type of the built-in function
     return reinterpret_cast<byte_vector>(
         __builtin_ia32_pshufb256(reinterpret_cast<shuffled>(table), reinterpret_cast<shuffled>(index)));
 }
-AIOXX_FOR_AVX2 [[gnu::always_inline]] inline bool is_zero(byte_vector bytes) noexcept {
+AIOXX_FOR_AVX2 AIOXX_INLINE inline bool is_zero(byte_vector bytes) noexcept {
     using tested [[gnu::vector_size(vector_size)]] = long long;
     return __builtin_ia32_ptestz256(reinterpret_cast<tested>(bytes), reinterpret_cast<tested>(bytes)) != 0;
 }
@@ -50,23 +50,23 @@ using byte_vector [[gnu::vector_size(vector_size)]] = unsigned char;
     return true;
 }
 
-[[gnu::always_inline]] inline byte_vector look_up(byte_vector table, byte_vector index) noexcept {
+AIOXX_INLINE inline byte_vector look_up(byte_vector table, byte_vector index) noexcept {
     return reinterpret_cast<byte_vector>(
         vqtbl1q_u8(reinterpret_cast<uint8x16_t>(table), reinterpret_cast<uint8x16_t>(index)));
 }
-[[gnu::always_inline]] inline bool is_zero(byte_vector bytes) noexcept {
+AIOXX_INLINE inline bool is_zero(byte_vector bytes) noexcept {
     return vmaxvq_u8(reinterpret_cast<uint8x16_t>(bytes)) == 0;
 }
 
 #endif
 
-AIOXX_FOR_AVX2 [[gnu::always_inline]] inline byte_vector load_vector(const void* from) noexcept {
+AIOXX_FOR_AVX2 AIOXX_INLINE inline byte_vector load_vector(const void* from) noexcept {
     byte_vector loaded;
     std::memcpy(&loaded, from, sizeof loaded);
     return loaded;
 }
 // A table of 16 bytes in each 16 bytes of a vector.
-AIOXX_FOR_AVX2 [[gnu::always_inline]] inline byte_vector load_table(const unsigned char (&table)[16]) noexcept {
+AIOXX_FOR_AVX2 AIOXX_INLINE inline byte_vector load_table(const unsigned char (&table)[16]) noexcept {
     byte_vector loaded;
     for (std::size_t at = 0; at != vector_size; at += 16) {
         std::memcpy(reinterpret_cast<unsigned char*>(&loaded) + at, table, 16);

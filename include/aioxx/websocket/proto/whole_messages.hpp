@@ -11,6 +11,7 @@
 #include <memory>
 #include <span>
 
+#include <aioxx/base/config.hpp>
 #include <aioxx/buffer/bytes_view.hpp>
 #include <aioxx/websocket/proto/frame.hpp>
 #include <aioxx/websocket/proto/mask.hpp>
@@ -19,17 +20,16 @@
 
 namespace aioxx::websocket::detail {
 
-/// Takes messages below 64 KiB off the front of `input`, unmasked where they lie.
-///
-/// Parameters: `us` our own end, which tells whether they are masked; `max_size` of a message in bytes; `into` room for
-/// the results, which are constructed there.
-/// Requires: `input` begins with a frame, outside a message; what is masked may be written to.
-/// Returns: how many there are now in `into`. Lifetime: they refer to the input.
-inline std::size_t take_whole_messages(bytes_view& input, role us, std::uint64_t max_size,
-                                       std::span<message_view> into) noexcept {
-    const bool masked = us == role::server;
-    const unsigned mask_bit = masked ? 0x80 : 0;
-    const std::size_t key_size = masked ? sizeof(masking_key) : 0;
+// What was unmasked and cannot be taken is to be as it was.
+AIOXX_COLD inline void mask_again(std::byte* payload, std::size_t size, masking_key key) noexcept {
+    apply_mask(payload, bytes_view(payload, size), key);
+}
+
+// As take_whole_messages.
+template <bool Masked>
+std::size_t take_whole(bytes_view& input, std::uint64_t max_size, std::span<message_view> into) noexcept {
+    constexpr unsigned mask_bit = Masked ? 0x80 : 0;
+    constexpr std::size_t key_size = Masked ? sizeof(masking_key) : 0;
     const std::byte* at = input.data();
     std::size_t left = input.size();
     std::size_t count = 0;
@@ -48,14 +48,14 @@ inline std::size_t take_whole_messages(bytes_view& input, role us, std::uint64_t
         }
         if (left < header + size || size > max_size) break;
         const bytes_view payload(at + header, size);
-        masking_key key{};
-        const auto apply_key = [&] { apply_mask(const_cast<std::byte*>(payload.data()), payload, key); };
-        if (masked) {
+        [[maybe_unused]] std::byte* const place = const_cast<std::byte*>(payload.data());
+        [[maybe_unused]] masking_key key;
+        if constexpr (Masked) {
             std::memcpy(key.data(), payload.data() - sizeof key, sizeof key);
-            apply_key();
+            apply_mask(place, payload, key);
         }
         if (is_text && !is_utf8(payload)) [[unlikely]] {
-            if (masked) apply_key();  // as it was
+            if constexpr (Masked) mask_again(place, size, key);
             break;
         }
         std::construct_at(&into[count], message_view{is_text, payload});
@@ -64,6 +64,17 @@ inline std::size_t take_whole_messages(bytes_view& input, role us, std::uint64_t
     }
     input = bytes_view(at, left);
     return count;
+}
+
+/// Takes messages below 64 KiB off the front of `input`, unmasked where they lie.
+///
+/// Parameters: `us` our own end, which tells whether they are masked; `max_size` of a message in bytes; `into` room for
+/// the results, which are constructed there.
+/// Requires: `input` begins with a frame, outside a message; what is masked may be written to.
+/// Returns: how many there are now in `into`. Lifetime: they refer to the input.
+inline std::size_t take_whole_messages(bytes_view& input, role us, std::uint64_t max_size,
+                                       std::span<message_view> into) noexcept {
+    return us == role::server ? take_whole<true>(input, max_size, into) : take_whole<false>(input, max_size, into);
 }
 
 }  // namespace aioxx::websocket::detail
