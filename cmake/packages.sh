@@ -66,6 +66,8 @@ need_peers() {
     /usr/bin/python3 -c 'import websocket' 2>/dev/null || need_package python3-websocket
     need_command node nodejs
     has_node_ws || need_package node-ws
+    need_command microsocks microsocks
+    need_command tinyproxy tinyproxy-bin  # the package tinyproxy would start one
 }
 
 need_clang() {

@@ -13,6 +13,7 @@
 #include <aioxx/websocket/connect.hpp>
 #include <aioxx/websocket/connection.hpp>
 #include <aioxx/websocket/connection_state_machine.hpp>
+#include <aioxx/websocket/dial.hpp>
 #include <aioxx/websocket/error.hpp>
 #include <aioxx/websocket/event_source.hpp>
 #include <aioxx/websocket/hook.hpp>
@@ -44,6 +45,7 @@
 #include <aioxx/websocket/proto/opcode.hpp>
 #include <aioxx/websocket/proto/permessage_deflate.hpp>
 #include <aioxx/websocket/proto/server_handshake.hpp>
+#include <aioxx/websocket/proto/socks.hpp>
 #include <aioxx/websocket/proto/utf8.hpp>
 #include <aioxx/websocket/proto/vector_blocks.hpp>
 #include <aioxx/websocket/proto/whole_messages.hpp>

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <aioxx/core/future.hpp>
@@ -145,9 +146,9 @@ coro<> serve_browser(std::string browser) {
 }
 
 // All events until the server sends us away.
-coro<std::string> ids_of(std::string address) {
+coro<std::string> ids_of(std::string address, websocket::event_source_options options = {}) {
     std::string ids;
-    auto events = event_source(address);
+    auto events = event_source(address, std::move(options));
     while (auto event = co_await events.next()) {
         CHECK(event->event == "count");
         CHECK(event->data == "number " + *event->id + "\n\xE2\x82\xAC");
@@ -179,6 +180,33 @@ coro<> use_server(std::string script, std::vector<std::string> targets) {
     }
     peer.started.in().close();
     co_await peer.started.wait();
+}
+
+// tinyproxy, which is asked for the events themselves.
+coro<> use_proxy() {
+    peers::running_server peer = co_await peers::start(peers::script("sse_server.py"));
+    std::vector<std::string> command = peers::script("real_proxy.py");
+    command.emplace_back("tinyproxy");
+    command.emplace_back("user:word");
+    peers::running_server proxy = co_await peers::start(std::move(command));
+    const std::string address = "http://127.0.0.1:" + std::to_string(peer.port);
+    const std::string proxy_at = "127.0.0.1:" + std::to_string(proxy.port);
+    websocket::event_source_options options;
+    options.proxy = "http://user:word@" + proxy_at;
+    const std::string ids = co_await ids_of(address + "/events", options);
+    CHECK(ids == "1234567");
+    options.proxy = "http://" + proxy_at;
+    bool refused = false;
+    try {
+        static_cast<void>(co_await ids_of(address + "/events", options));
+    } catch (const websocket::event_source_error& refusal) {
+        refused = refusal.response().status == 407;
+    }
+    CHECK(refused);
+    for (peers::running_server* each : {&proxy, &peer}) {
+        each->started.in().close();
+        co_await each->started.wait();
+    }
 }
 
 std::vector<std::string> node_with_event_source() { return {"node", "--experimental-eventsource"}; }
@@ -216,6 +244,10 @@ TEST_CASE("the events of Python's http.server are followed", "[integration]") {
     std::vector<std::string> targets;
     for (const char* target : {"/events", "/plain", "/moved", "/cut"}) targets.emplace_back(target);
     peers::run_with(true, "", use_server("sse_server.py", targets));
+}
+
+TEST_CASE("the events of Python's http.server are followed through tinyproxy", "[integration]") {
+    peers::run_with(peers::is_installed("tinyproxy"), "there is no tinyproxy: not tested", use_proxy());
 }
 
 TEST_CASE("the events of node's http server are followed", "[integration]") {

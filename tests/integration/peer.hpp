@@ -69,6 +69,7 @@ inline aioxx::coro<result> finish(std::vector<std::string> command) {
 inline bool succeeds(std::vector<std::string> command) {
     return run_bounded(finish(std::move(command))).returncode == 0;
 }
+inline bool is_installed(const std::string& command) { return succeeds({"/bin/sh", "-c", "command -v " + command}); }
 inline bool has_python_websockets() { return succeeds({AIOXX_PYTHON, "-c", "import websockets"}); }
 inline bool has_node_ws() { return succeeds({"node", "-e", "require('ws')"}); }
 

@@ -199,6 +199,50 @@ coro<> use_proxy() {
     co_await stop(secured);
 }
 
+// microsocks, with a name and an address, with a password and without.
+coro<> use_socks() {
+    const support::identity_files files;
+    const peers::running_server open = co_await start("ws_client_side_server.py");
+    const peers::running_server secured =
+        co_await start("ws_client_side_server.py", "--tls", files.certificate_file(), files.key_file());
+    const peers::running_server proxy = co_await start("real_proxy.py", "microsocks", "user:word");
+    const std::string proxy_at = "127.0.0.1:" + std::to_string(proxy.port);
+    ws_options options;
+    for (const char* scheme : {"socks5://", "socks5h://"}) {
+        options.proxy = scheme + ("user:word@" + proxy_at);
+        ws_connection plain = co_await websocket::connect("ws://localhost:" + std::to_string(open.port) + "/", options);
+        co_await check_echo(plain);
+        co_await plain.close();
+    }
+    options.ssl = support::client_context();
+    ws_connection through = co_await websocket::connect(at(secured, "/", "wss"), options);
+    co_await check_echo(through);
+    co_await through.close();
+
+    options.ssl.reset();
+    const std::string gone = co_await refusal("ws://127.0.0.1:1/", options);
+    CHECK(gone == "proxy socks5h://" + proxy_at + ": connection refused (reply 5)");
+    options.proxy = "socks5h://user:other@" + proxy_at;
+    const std::string wrong = co_await refusal(at(open), options);
+    CHECK(wrong == "proxy socks5h://" + proxy_at + ": user name and password refused");
+    options.proxy = "socks5h://" + proxy_at;
+    const std::string nobody = co_await refusal(at(open), options);
+    CHECK(nobody == "proxy socks5h://" + proxy_at + ": no acceptable authentication method, offered: none");
+    options.proxy = "http://" + proxy_at;
+    const std::string no_http = co_await refusal(at(open), options);
+    CHECK(contains(no_http, "proxy http://" + proxy_at));
+    co_await stop(proxy);
+
+    const peers::running_server free = co_await start("real_proxy.py", "microsocks");
+    options.proxy = "socks5h://127.0.0.1:" + std::to_string(free.port);
+    ws_connection ws = co_await websocket::connect(at(open), options);
+    co_await check_echo(ws);
+    co_await ws.close();
+    co_await stop(free);
+    co_await stop(open);
+    co_await stop(secured);
+}
+
 // Connections one after the other, until the server goes away.
 coro<> reconnect() {
     peers::running_server peer = co_await start("ws_client_side_server.py");
@@ -269,6 +313,11 @@ TEST_CASE("Python's websockets is reached over TLS", "[integration]") {
 
 TEST_CASE("Python's websockets is reached through a proxy", "[integration]") {
     peers::run_with(peers::has_python_websockets(), no_python, use_proxy());
+}
+
+TEST_CASE("Python's websockets is reached through microsocks", "[integration]") {
+    const bool present = peers::has_python_websockets() && peers::is_installed("microsocks");
+    peers::run_with(present, "no microsocks, or python3 has no module websockets: not tested", use_socks());
 }
 
 TEST_CASE("Python's websockets is connected to again and again", "[integration]") {

@@ -238,6 +238,24 @@ TEST_CASE("write_eof waits for the queue, close does as well (ST012, ST013)", "[
     CHECK(closing.played->sent.back() == "x");
 }
 
+TEST_CASE("write_eof before connection_made ends the connection's half after it, with what was written or without", "[transports]") {
+    for (const std::string written : {"", "x"}) {
+        test_loop loop;
+        auto played = std::make_shared<script>();
+        auto protocol = std::make_shared<recording_protocol>(true);
+        auto made = std::make_shared<stream_transport>(loop.loop(), std::make_unique<scripted_channel>(played), protocol);
+        made->start();
+        made->write(written);
+        made->write_eof();
+        CHECK(!played->shut_down);
+        loop.settle();
+        CHECK(played->shut_down);
+        CHECK(played->sent == (written.empty() ? std::vector<std::string>() : std::vector<std::string>{written}));
+        made->abort();
+        loop.settle();
+    }
+}
+
 TEST_CASE("the protocol can be replaced in resume_writing, and the new one has all that follows",
           "[transports][FC007]") {
     class replaced final : public recording_protocol {

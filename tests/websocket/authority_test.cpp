@@ -2,6 +2,7 @@
 
 #include <aioxx/websocket/authority.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
@@ -23,16 +24,19 @@ struct refused : std::runtime_error {
     refused(std::string_view text, const std::string& why) : std::runtime_error(std::string(text) + ": " + why) {}
 };
 
+constexpr aioxx::websocket::detail::known_scheme two[] = {{"plain", 80}, {"safe", 443}};
+
 struct place {
-    bool secure = false;
+    std::size_t scheme = 0;
     std::string host;
     std::uint16_t port = 0;
     std::optional<basic_credentials> user_info;
 };
 
 place read(std::string_view text) {
-    authority_parser<refused> authority(text, "plain", "safe");
+    authority_parser<refused> authority(text, two);
     place found;
+    found.scheme = authority.scheme();
     authority.parse_into(found);
     return found;
 }
@@ -43,20 +47,23 @@ std::string complaint(std::string_view text) {
 
 }  // namespace
 
-TEST_CASE("an authority has one of two schemes, whose ports are 80 and 443", "[websocket]") {
-    CHECK(!read("plain://h").secure);
+TEST_CASE("an authority has one of the schemes that are known, and its port unless another is given", "[websocket]") {
+    CHECK(read("plain://h").scheme == 0);
     CHECK(read("plain://h").port == 80);
-    CHECK(read("SAFE://h").secure);
+    CHECK(read("SAFE://h").scheme == 1);
     CHECK(read("safe://h").port == 443);
     CHECK(read("plain://h:443").port == 443);
     for (const char* text : {"other://h", "h:80", "", "plain:/h", "pl-ain://h"}) {
         CHECK(complaint(text) == std::string(text) + ": expected it to begin with plain:// or safe://");
     }
+    constexpr aioxx::websocket::detail::known_scheme three[] = {{"a", 1}, {"b", 2}, {"c", 3}};
+    CHECK(support::complaint_of<refused>([&] { return authority_parser<refused>("d://h", three).scheme(); }) ==
+          "d://h: expected it to begin with a://, b:// or c://");
 }
 
 TEST_CASE("an authority ends at the path, the query or the fragment", "[websocket]") {
     const auto rest = [](std::string_view text) {
-        return std::string(authority_parser<refused>(text, "plain", "safe").rest());
+        return std::string(authority_parser<refused>(text, two).rest());
     };
     CHECK(rest("plain://u:p@h:1/a?b#c") == "/a?b#c");
     CHECK(rest("plain://h?b/c") == "?b/c");

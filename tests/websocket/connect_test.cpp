@@ -26,12 +26,14 @@
 #include "support/run_bounded.hpp"
 #include "support/temporary_directory.hpp"
 #include "websocket/proto/wire.hpp"
+#include "websocket/proxy_server.hpp"
 #include "websocket/scripted_server.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
 using scripted::redirect_to;
 using scripted::upgrade;
+using support::proxy_server;
 using support::run_bounded;
 using testing::test_loop;
 using websocket::close_code;
@@ -93,46 +95,6 @@ std::string told_by(const std::string& answer) {
     test_loop loop;
     return loop.run(complaint_about(answer));
 }
-
-// An HTTP proxy that answers CONNECT, remembers the requests, and joins every client to one server.
-struct proxy_server {
-    struct memory {
-        std::uint16_t server_port = 0;
-        std::string answer = "HTTP/1.1 200 OK\r\n\r\n";
-        std::vector<std::string> requests{};
-    };
-    std::shared_ptr<memory> shared = std::make_shared<memory>();
-
-    coro<> operator()(stream_reader reader, stream_writer writer) const {
-        return serve(shared, stream{std::move(reader), std::move(writer)});
-    }
-
-private:
-    static coro<> serve(std::shared_ptr<memory> shared, stream client) {
-        bytearray head;
-        try {
-            head = co_await client.reader.readuntil("\r\n\r\n");
-        } catch (const error&) {  // the client has gone
-            co_return;
-        }
-        shared->requests.emplace_back(head.str());
-        co_await client.writer.send(shared->answer);
-        if (shared->answer.find(" 200 ") == std::string::npos) co_return;
-        const stream server = co_await open_connection("127.0.0.1", shared->server_port);
-        co_await gather(one_way(client.reader, server.writer), one_way(server.reader, client.writer));
-    }
-    static coro<> one_way(stream_reader from, stream_writer to) {
-        try {
-            for (;;) {
-                const bytearray piece = co_await from.read(stream_reader::default_limit);
-                if (piece.empty()) break;
-                co_await to.send(piece);
-            }
-        } catch (const broken_error&) {
-        }
-        to.close();
-    }
-};
 
 }  // namespace
 
@@ -343,9 +305,9 @@ TEST_CASE("an address that cannot be used is refused before anything is opened",
         const std::string not_secure = co_await complaint(websocket::connect("ws://127.0.0.1/", with_ssl));
         CHECK(contains(not_secure, "wss://"));
         ws_options odd_proxy;
-        odd_proxy.proxy = "socks5://127.0.0.1";
+        odd_proxy.proxy = "socks4://127.0.0.1";
         const std::string no_proxy = co_await complaint(websocket::connect("ws://127.0.0.1/", odd_proxy));
-        CHECK(contains(no_proxy, "http:// or https://"));
+        CHECK(contains(no_proxy, "http://, https://, socks5:// or socks5h://"));
         ws_options odd_header;
         odd_header.subprotocols = {"not a token"};
         const std::string no_token = co_await complaint(websocket::connect("ws://127.0.0.1/", odd_header));
@@ -606,6 +568,30 @@ TEST_CASE("a proxy is asked for the server, for ws:// and for wss://", "[websock
         ws_connection elsewhere = co_await websocket::connect("wss://localhost/", options);
         CHECK(proxy.shared->requests.at(2).starts_with("CONNECT [::1]:99 "));
         co_await check_echo(elsewhere);
+        co_await end(proxying);
+        co_await end(open);
+        co_await end(secured);
+    }());
+}
+
+TEST_CASE("a SOCKS proxy is asked for the server, for ws:// and for wss://", "[websocket]") {
+    run_bounded([]() -> coro<> {
+        server open = co_await start_server(scripted::server(), "127.0.0.1", 0);
+        server secured = co_await start_server(scripted::server(), "127.0.0.1", 0, support::server_context());
+        const proxy_server proxy;
+        proxy.shared->speaks_socks = true;
+        server proxying = co_await start_server(proxy, "127.0.0.1", 0);
+        ws_options options;
+        options.proxy = "socks5h://127.0.0.1:" + std::to_string(proxying.port());
+        proxy.shared->server_port = open.port();
+        ws_connection ws = co_await websocket::connect("ws://nowhere.example/", options);
+        CHECK(proxy.shared->requests.at(0) == std::string("\5\1\0\5\1\0\3\x0Fnowhere.example\0\x50", 25));
+        co_await check_echo(ws);
+        proxy.shared->server_port = secured.port();
+        options.ssl = support::client_context();
+        ws_connection through = co_await websocket::connect("wss://localhost/", options);
+        CHECK(through.transport()->get_extra_info(extra_info::cipher).has_value());
+        co_await check_echo(through);
         co_await end(proxying);
         co_await end(open);
         co_await end(secured);

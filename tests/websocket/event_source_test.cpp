@@ -2,21 +2,33 @@
 
 #include <aioxx/websocket/event_source.hpp>
 
+#include <cstdlib>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <aioxx/base/scope_exit.hpp>
 #include <aioxx/core/task.hpp>
+#include <aioxx/streams/start_server.hpp>
+#include <aioxx/streams/tls.hpp>
 #include <aioxx/testing/failure_of.hpp>
 #include <aioxx/testing/test_loop.hpp>
 
 #include "support/catch.hpp"
+#include "support/certificates.hpp"
+#include "support/complaint_of.hpp"
+#include "support/run_bounded.hpp"
+#include "websocket/proxy_server.hpp"
+#include "websocket/scripted_server.hpp"
 #include "websocket/stream_pair.hpp"
 
 using namespace aioxx;
 using namespace std::chrono_literals;
+using support::proxy_server;
+using support::run_bounded;
 using aioxx::testing::failure_of;
 using aioxx::testing::test_loop;
 using websocket::event_source;
@@ -505,4 +517,172 @@ TEST_CASE("a URI that cannot be used is refused at once, with what was expected"
     CHECK(complaint_at("http://h/a b").find("percent-encoded") != std::string::npos);
     CHECK(complaint_at("http://u:p@h:x/").find("u:p") == std::string::npos);
     CHECK(complaint_at("HTTPS://[::1]:8443/x?y#z") == "none");
+}
+
+TEST_CASE("a timeout says what was waited for", "[websocket]") {
+    test_loop().run([]() -> coro<> {
+        host there({{"HTTP/1.1 200 OK\r\n", true}, {no_more}});
+        event_source_options options = there.options();
+        options.open_timeout = 5s;
+        std::string reason;
+        options.reconnection_delay = [&reason](const reconnection& again) {
+            try {
+                std::rethrow_exception(again.reason);
+            } catch (const timeout_error& late) {
+                reason = late.what();
+            }
+            return 1ms;
+        };
+        const texts data = co_await all_data(event_source("http://here:81/x", options));
+        CHECK(data.empty());
+        CHECK(reason == "event source: timed out while waiting for the answer of here:81");
+    }());
+}
+
+// ---- proxies ----
+
+namespace {
+
+std::string proxy_at(const server& listening, const std::string& user_info = "") {
+    return "http://" + user_info + "127.0.0.1:" + std::to_string(listening.port());
+}
+
+coro<> end(server listening) {
+    listening.close();
+    listening.abort_clients();
+    co_await listening.wait_closed();
+}
+
+const std::string one_event = head + "data: x\n\n";
+
+// Reads one event. Returns: its data, or what goes wrong.
+coro<std::string> first_data(std::string address, event_source_options options) {
+    options.reconnection_delay = [](const reconnection& again) -> std::chrono::milliseconds {
+        if (again.reason) std::rethrow_exception(again.reason);
+        return 1ms;
+    };
+    auto events = event_source(address, options);
+    std::string found;
+    try {
+        const auto event = co_await events.next();
+        found = event ? event->data : "end";
+    } catch (const std::exception& failure) {
+        found = failure.what();
+    }
+    co_await events.aclose();
+    co_return found;
+}
+
+}  // namespace
+
+TEST_CASE("an HTTP proxy is asked for events at http:// itself", "[websocket]") {
+    run_bounded([]() -> coro<> {
+        const scripted::server proxy(one_event);
+        server proxying = co_await start_server(proxy, "127.0.0.1", 0);
+        event_source_options options;
+        options.proxy = proxy_at(proxying, "user:word@");
+        std::string data = co_await first_data("http://me:too@nowhere.example:81/events?all", options);
+        CHECK(data == "x");
+        CHECK(proxy.shared->target(0) == "http://nowhere.example:81/events?all");
+        CHECK(proxy.shared->header(0, "Host") == "nowhere.example:81");
+        CHECK(proxy.shared->header(0, "Authorization") == "Basic bWU6dG9v");
+        CHECK(proxy.shared->header(0, "Proxy-Authorization") == "Basic dXNlcjp3b3Jk");
+
+        options.proxy.reset();
+        const std::string address = proxy_at(proxying);
+        ::setenv("http_proxy", address.c_str(), 1);
+        const scope_exit restored([] { ::unsetenv("http_proxy"); });
+        data = co_await first_data("http://nowhere.example/", options);
+        CHECK(data == "x");
+        CHECK(proxy.shared->target(1) == "http://nowhere.example/");
+        CHECK(proxy.shared->header(1, "Proxy-Authorization") == "none");
+        options.proxy = "";
+        data = co_await first_data("http://127.0.0.1:" + std::to_string(proxying.port()) + "/direct", options);
+        CHECK(data == "x");
+        CHECK(proxy.shared->target(2) == "/direct");
+        co_await end(proxying);
+    }());
+}
+
+TEST_CASE("events at https://, and those through a SOCKS proxy, come over a connection that the proxy makes", "[websocket]") {
+    run_bounded([]() -> coro<> {
+        const scripted::server open(one_event);
+        server opened = co_await start_server(open, "127.0.0.1", 0);
+        const scripted::server secret(one_event);
+        server secured = co_await start_server(secret, "127.0.0.1", 0, support::server_context());
+        const proxy_server proxy;
+        server proxying = co_await start_server(proxy, "127.0.0.1", 0);
+        event_source_options options;
+        options.ssl = support::client_context();
+        options.proxy = proxy_at(proxying, "user:word@");
+        proxy.shared->server_port = secured.port();
+        std::string data = co_await first_data("https://localhost/x", options);
+        CHECK(data == "x");
+        CHECK(proxy.shared->requests.at(0).starts_with("CONNECT localhost:443 "));
+        CHECK(secret.shared->target(0) == "/x");
+        CHECK(secret.shared->header(0, "Proxy-Authorization") == "none");
+
+        proxy.shared->speaks_socks = true;
+        proxy.shared->server_port = opened.port();
+        options.proxy = "socks5h://127.0.0.1:" + std::to_string(proxying.port());
+        data = co_await first_data("http://nowhere.example/y", options);
+        CHECK(data == "x");
+        CHECK(proxy.shared->requests.at(1).find("nowhere.example") != std::string::npos);
+        CHECK(open.shared->target(0) == "/y");
+        co_await end(proxying);
+        co_await end(opened);
+        co_await end(secured);
+    }());
+}
+
+TEST_CASE("a proxy that cannot connect is asked again, one that refuses ends the source", "[websocket]") {
+    run_bounded([]() -> coro<> {
+        const scripted::server secret(one_event);
+        server secured = co_await start_server(secret, "127.0.0.1", 0, support::server_context());
+        const proxy_server proxy;
+        proxy.shared->server_port = secured.port();
+        proxy.shared->answer = "HTTP/1.1 502 Bad Gateway\r\n\r\n";
+        server proxying = co_await start_server(proxy, "127.0.0.1", 0);
+        event_source_options options;
+        options.ssl = support::client_context();
+        options.proxy = proxy_at(proxying);
+        texts reasons;
+        options.reconnection_delay = [&](const reconnection& again) {
+            try {
+                std::rethrow_exception(again.reason);
+            } catch (const websocket::proxy_error& failure) {
+                reasons.emplace_back(failure.what());
+            }
+            proxy.shared->answer = "HTTP/1.1 200 OK\r\n\r\n";
+            return 1ms;
+        };
+        auto events = event_source("https://localhost/", options);
+        const auto event = co_await events.next();
+        CHECK(event->data == "x");
+        CHECK(reasons == texts{"proxy " + proxy_at(proxying) + " rejected connection: HTTP 502 Bad Gateway"});
+        co_await events.aclose();
+
+        proxy.shared->answer = "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n";
+        reasons.clear();
+        auto refused = event_source("https://localhost/", options);
+        int status = 0;
+        try {
+            static_cast<void>(co_await refused.next());
+        } catch (const websocket::invalid_proxy_status& failure) {
+            status = failure.status();
+        }
+        CHECK(status == 407);
+        CHECK(reasons.empty());
+        co_await end(proxying);
+        co_await end(secured);
+    }());
+}
+
+TEST_CASE("a proxy that cannot be used is refused at once", "[websocket]") {
+    event_source_options options;
+    options.proxy = "ftp://p";
+    const std::string complaint =
+        support::complaint_of<websocket::invalid_proxy>([&] { return event_source("http://h/", options); });
+    CHECK(complaint == "'ftp://p' is not a proxy that can be used: expected it to begin with http://, https://, socks5:// or "
+                       "socks5h://");
 }

@@ -436,7 +436,7 @@ inline void stream_transport::open_channel() {
     forget_occasional();
     if (!made_) begin();
     if (channel_->can_receive() ? wants_data() : channel_->watches_receiver()) arm_reading();
-    if (!queue_.empty()) loop_.request_flush(*this);
+    if (!queue_.empty() || eof_requested_) loop_.request_flush(*this);
     if (told) told(nullptr);
 }
 

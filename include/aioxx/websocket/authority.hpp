@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -60,27 +61,36 @@ void require_text(std::string_view text) {
     return "[" + without_zone(host) + "]";
 }
 
+// What a URI may begin with, and the port that it means.
+struct known_scheme {
+    std::string_view name;
+    std::uint16_t port;
+};
+
 // Error is made of the whole text and of what is wrong with it.
 template <class Error>
 class authority_parser {
 public:
-    // Takes the scheme off. Parameters: `plain` and `secure` the ones that it may be.
-    authority_parser(std::string_view whole, const std::string& plain, const std::string& secure) : whole_(whole) {
+    // Takes the scheme off. Parameters: `known` the ones that it may be.
+    authority_parser(std::string_view whole, std::span<const known_scheme> known) : whole_(whole) {
         require_text<Error>(whole);
         std::string_view behind = whole;
         const std::string scheme = take_scheme(behind);
-        if (scheme != plain && scheme != secure) {
-            fail("expected it to begin with " + plain + ":// or " + secure + "://");
-        }
-        secure_ = scheme == secure;
+        const auto found = std::find_if(known.begin(), known.end(), [&](const known_scheme& each) { return each.name == scheme; });
+        if (found == known.end()) fail("expected it to begin with " + list(known));
+        scheme_ = static_cast<std::size_t>(found - known.begin());
+        port_ = found->port;
         authority_ = behind.substr(0, behind.find_first_of("/?#"));
         rest_ = behind.substr(authority_.size());
     }
 
+    // Which of the known ones it is.
+    [[nodiscard]] std::size_t scheme() const noexcept { return scheme_; }
+
     // What comes behind the authority: path, query and fragment.
     [[nodiscard]] std::string_view rest() const noexcept { return rest_; }
 
-    // Sets the members secure, host, port and user_info; the port is 80 or 443 unless it is given.
+    // Sets the members host, port and user_info; the port is the scheme's unless it is given.
     template <class Place>
     void parse_into(Place& place) {
         std::string_view left = authority_;
@@ -89,15 +99,23 @@ public:
             left.remove_prefix(at + 1);
         }
         take_port(left.starts_with('[') ? take_ipv6(left) : take_name(left));
-        place.secure = secure_;
         place.host = std::move(host_);
-        place.port = port_.value_or(static_cast<std::uint16_t>(secure_ ? 443 : 80));
+        place.port = port_;
         place.user_info = std::move(user_info_);
     }
 
     [[noreturn]] void fail(const std::string& why) const { throw Error(whole_, why); }
 
 private:
+    static std::string list(std::span<const known_scheme> known) {
+        std::string text;
+        for (std::size_t i = 0; i != known.size(); ++i) {
+            if (i != 0) text += i + 1 == known.size() ? " or " : ", ";
+            text += std::string(known[i].name) + "://";
+        }
+        return text;
+    }
+
     void take_user_info(std::string_view text) {
         const std::size_t colon = text.find(':');
         if (colon == std::string_view::npos) fail("a user name needs a password: expected user:password@");
@@ -165,9 +183,9 @@ private:
     std::string_view whole_;
     std::string_view authority_;
     std::string_view rest_;
-    bool secure_ = false;
+    std::size_t scheme_ = 0;
     std::string host_;
-    std::optional<std::uint16_t> port_;
+    std::uint16_t port_ = 0;
     std::optional<basic_credentials> user_info_;
 };
 

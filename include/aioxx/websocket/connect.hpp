@@ -31,6 +31,7 @@
 #include <aioxx/websocket/authority.hpp>
 #include <aioxx/websocket/basic_auth.hpp>
 #include <aioxx/websocket/connection.hpp>
+#include <aioxx/websocket/dial.hpp>
 #include <aioxx/websocket/error.hpp>
 #include <aioxx/websocket/options.hpp>
 #include <aioxx/websocket/proto/client_handshake.hpp>
@@ -54,9 +55,14 @@ public:
 
     [[nodiscard]] const connect_options& options() const noexcept { return options_; }
 
-    /// Sets what is waited for, for the text of a timeout.
+    /// What is waited for, for the text of a timeout.
     void begin(std::string step) { step_ = std::move(step); }
     [[nodiscard]] const std::string& step() const noexcept { return step_; }
+
+    /// Lifetime: as long as this.
+    [[nodiscard]] way network() {
+        return {options_.connecting, options_.read_limit, options_.user_agent, options_.proxy_ssl, step_};
+    }
 
     template <class Route>
     coro<connection> run(Route route) {
@@ -65,7 +71,7 @@ public:
             const stream opened = co_await route.open(*this, chain_.present());
             // Does nothing once the connection is taken over: the stream has none then.
             const scope_exit abandoned([&opened] { opened.writer.abort(); });
-            if (chain_.present().secure) co_await secure(opened, server_name(), options_.ssl);
+            if (chain_.present().secure) co_await secure(opened, server_name(), options_.ssl, step_);
             bytearray first_frames;
             co_await shake_hands(opened, handshake, first_frames);
             if (!handshake.fault()) {
@@ -77,15 +83,6 @@ public:
             }
             chain_.follow(redirect_of(handshake), route.tied_to(options_));
         }
-    }
-
-    /// Secures a stream, as a client. Parameters: `name` of the server, as its certificate has it.
-    coro<> secure(const stream& over, std::string name, std::optional<tls::context> ssl) {
-        begin("securing the connection to " + name);
-        tls::connection_options how;
-        how.server_hostname = std::move(name);
-        if (!ssl) ssl = tls::context::for_client();
-        co_await start_tls(over.writer, std::move(*ssl), std::move(how));
     }
 
     /// Errors: always redirect_error. Parameters: `why`.
@@ -166,31 +163,14 @@ struct network_route {
         if (options.port) destination.port = *options.port;
         std::optional<std::string> proxy =
             options.proxy ? options.proxy : proxy_from_environment(destination);
-        if (proxy && !proxy->empty())
-            return through_proxy(attempt, parse_proxy(*proxy), std::move(destination));
-        return dial(attempt, destination.host, destination.port);
+        if (proxy && !proxy->empty()) {
+            return dial_through(attempt.network(), parse_proxy(*proxy), destination.host, destination.port);
+        }
+        return dial(attempt.network(), destination.host, destination.port);
     }
 
     static std::string_view tied_to(const connect_options& options) noexcept {
         return options.host || options.port ? "an explicit host or port" : "";
-    }
-
-private:
-    static coro<stream> dial(opening& attempt, std::string host, std::uint16_t port) {
-        attempt.begin("connecting to " + bracketed(host) + ":" + std::to_string(port));
-        return open_connection(std::move(host), port, attempt.options().connecting,
-                               attempt.options().read_limit);
-    }
-
-    static coro<stream> through_proxy(opening& attempt, proxy_address proxy, uri destination) {
-        const stream opened = co_await dial(attempt, proxy.host, proxy.port);
-        scope_exit abandoned([&opened] { opened.writer.abort(); });
-        if (proxy.secure) co_await attempt.secure(opened, proxy.host, attempt.options().proxy_ssl);
-        attempt.begin("waiting for the answer of the proxy " + to_string(proxy));
-        std::string server = bracketed(destination.host) + ":" + std::to_string(destination.port);
-        co_await open_tunnel(opened, std::move(proxy), std::move(server), attempt.options().user_agent);
-        abandoned.release();
-        co_return opened;
     }
 };
 

@@ -23,17 +23,19 @@
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/net/connect.hpp>
 #include <aioxx/streams/open_connection.hpp>
-#include <aioxx/streams/tls.hpp>
 #include <aioxx/tasks/sleep.hpp>
 #include <aioxx/tasks/wait_for.hpp>
 #include <aioxx/tls/context.hpp>
 #include <aioxx/tls/error.hpp>
 #include <aioxx/websocket/authority.hpp>
 #include <aioxx/websocket/basic_auth.hpp>
+#include <aioxx/websocket/dial.hpp>
+#include <aioxx/websocket/error.hpp>
 #include <aioxx/websocket/options.hpp>
 #include <aioxx/websocket/proto/event_stream.hpp>
 #include <aioxx/websocket/proto/http_body.hpp>
 #include <aioxx/websocket/proto/http_head.hpp>
+#include <aioxx/websocket/proxy.hpp>
 #include <aioxx/websocket/read_head.hpp>
 #include <aioxx/websocket/redirect.hpp>
 #include <aioxx/websocket/uri.hpp>
@@ -80,7 +82,10 @@ struct event_source_options {
     std::optional<std::string> server_hostname{};  // the certificate has to name it; {}: the host of the URI
     aioxx::connect_options connecting{};           // family, local address, happy eyeballs
 
-    /// Opens the connection instead of TCP: a Unix socket, a proxy. TLS is put over it for https://.
+    std::optional<std::string> proxy{};            // as of connect(); {}: that of the environment
+    std::optional<tls::context> proxy_ssl{};       // for a proxy at https://; {}: tls::context::for_client()
+
+    /// Opens the connection instead of TCP: a Unix socket. TLS is put over it for https://.
     std::function<coro<stream>(uri where)> open{};
 
     std::chrono::milliseconds reconnection_time{3000};  // until the server says another one
@@ -100,9 +105,11 @@ struct event_source_options {
 namespace detail {
 
 inline uri parse_http_uri(std::string_view text) {
-    authority_parser<invalid_http_uri> authority(text, "http", "https");
+    static constexpr known_scheme schemes[] = {{"http", 80}, {"https", 443}};
+    authority_parser<invalid_http_uri> authority(text, schemes);
     const std::string_view rest = authority.rest();
     uri parsed;
+    parsed.secure = authority.scheme() == 1;
     authority.parse_into(parsed);
     // A fragment is the client's own business.
     parsed.target = encode_target<invalid_http_uri>(text, rest.substr(0, rest.find('#')));
@@ -157,15 +164,33 @@ private:
     bytes_view content_;  // a part of it
 };
 
+// The proxy that leads to a server; none when the program opens the connection itself. Errors: invalid_proxy.
+inline std::optional<proxy_address> proxy_to(const uri& to, const event_source_options& options) {
+    if (options.open) return std::nullopt;
+    const std::optional<std::string> named = options.proxy ? options.proxy : http_proxy_from_environment(to);
+    if (!named || named->empty()) return std::nullopt;
+    return parse_proxy(*named);
+}
+
+// Whether the proxy is asked for the events, instead of for a connection (RFC 9112 section 3.2.2): HTTP proxies often connect
+// with nothing but port 443.
+inline bool is_forwarded(const std::optional<proxy_address>& proxy, const uri& to) {
+    return proxy && proxy->is_http() && !to.secure;
+}
+
 inline http_request make_event_request(const redirect_chain& chain, const event_source_options& options,
-                                       const std::string& last_event_id) {
+                                       const std::optional<proxy_address>& proxy, const std::string& last_event_id) {
     const uri& to = chain.present();
+    const bool forwarded = is_forwarded(proxy, to);
     http_request request;
-    request.target = to.target;
+    request.target = (forwarded ? "http://" + to.host_header() : "") + to.target;
     request.headers = {
         {"Host", to.host_header()}, {"Accept", "text/event-stream"}, {"Cache-Control", "no-store"}};
     if (!options.user_agent.empty()) request.headers.add("User-Agent", options.user_agent);
     if (to.user_info) request.headers.add("Authorization", build_authorization_basic(*to.user_info));
+    if (forwarded && proxy->user_info) {
+        request.headers.add("Proxy-Authorization", build_authorization_basic(*proxy->user_info));
+    }
     // An id with control characters cannot be told to the server: a header has no place for them.
     const bool can_resume = !last_event_id.empty() && is_field_value(last_event_id);
     if (can_resume) request.headers.add("Last-Event-ID", last_event_id);
@@ -175,21 +200,16 @@ inline http_request make_event_request(const redirect_chain& chain, const event_
     return request;
 }
 
-// Lifetime: the options live until it returns.
-inline coro<stream> connect_to(uri to, const event_source_options& options) {
-    std::optional<stream> opened;
+inline coro<stream> connect_to(uri to, std::optional<proxy_address> proxy, const event_source_options& options,
+                               std::string& step) {
+    const way how{options.connecting, options.read_limit, options.user_agent, options.proxy_ssl, step};
     if (options.open) {
-        opened = co_await options.open(to);
-    } else {
-        opened = co_await open_connection(to.host, to.port, options.connecting, options.read_limit);
+        step = "opening the connection";
+        return options.open(std::move(to));
     }
-    if (to.secure) {
-        tls::connection_options how;
-        how.server_hostname = options.server_hostname ? *options.server_hostname : without_zone(to.host);
-        tls::context context = options.ssl ? *options.ssl : tls::context::for_client();
-        co_await start_tls(opened->writer, std::move(context), std::move(how));
-    }
-    co_return std::move(*opened);
+    if (!proxy) return dial(how, std::move(to.host), to.port);
+    if (is_forwarded(proxy, to)) return dial_proxy(how, std::move(*proxy));
+    return dial_through(how, std::move(*proxy), std::move(to.host), to.port);
 }
 
 // The response, without those that only say that it will come.
@@ -227,43 +247,66 @@ inline void require_event_stream(const http_response& response, const uri& asked
 
 // Asks for the events, and follows redirects. Returns: nothing when the server does not want to be asked any
 // more.
-// Lifetime: the options and the id live until it returns.
+// Parameters: `step` is set to what is waited for. Lifetime: the options and what is a string live until it returns.
 inline coro<std::optional<event_connection>> open_events(uri first, const event_source_options& options,
-                                                         const std::string& last_event_id) {
+                                                         const std::string& last_event_id, std::string& step) {
     redirect_chain chain(std::move(first));
     for (;;) {
-        stream opened = co_await connect_to(chain.present(), options);
-        co_await opened.writer.send(serialize(make_event_request(chain, options, last_event_id)));
+        const uri to = chain.present();
+        const std::optional<proxy_address> proxy = proxy_to(to, options);
+        stream opened = co_await connect_to(to, proxy, options, step);
+        if (to.secure) {
+            std::string name = options.server_hostname ? *options.server_hostname : without_zone(to.host);
+            co_await secure(opened, std::move(name), options.ssl, step);
+        }
+        step = "waiting for the answer of " + to.host_header();
+        co_await opened.writer.send(serialize(make_event_request(chain, options, proxy, last_event_id)));
         const http_response response = co_await read_response(opened.reader);
         if (is_redirect(response)) {
             chain.follow(response);
             continue;
         }
         if (response.status == 204) co_return std::nullopt;
-        require_event_stream(response, chain.present());
+        require_event_stream(response, to);
         const event_stream_limits limits{options.max_line, options.max_event};
         co_return event_connection(std::move(opened), http_body_decoder(response),
                                    event_stream_parser(limits, last_event_id), options.idle_timeout);
     }
 }
 
-inline async_generator<server_sent_event> follow_events(uri first, event_source_options options) {
+inline coro<std::optional<event_connection>> open_in_time(uri first, const event_source_options& options,
+                                                          const std::string& last_event_id) {
+    std::string step;
     const std::optional<duration> limit = options.open_timeout;
+    try {
+        co_return co_await wait_for(open_events(std::move(first), options, last_event_id, step), limit);
+    } catch (const timeout_error&) {
+        throw timeout_error("event source: timed out while " + step);
+    }
+}
+
+// Whether a failure is the network's, so that the next attempt may succeed.
+inline bool may_pass(const error& failure) {
+    if (const auto* refused = dynamic_cast<const invalid_proxy_status*>(&failure)) return refused->status() >= 500;
+    if (dynamic_cast<const tls::certificate_error*>(&failure) != nullptr) return false;  // the same one will come again
+    return dynamic_cast<const broken_error*>(&failure) != nullptr || dynamic_cast<const timeout_error*>(&failure) != nullptr ||
+           dynamic_cast<const proxy_error*>(&failure) != nullptr ||
+           dynamic_cast<const handshake_incomplete*>(&failure) != nullptr;  // the proxy's
+}
+
+inline async_generator<server_sent_event> follow_events(uri first, event_source_options options) {
     reconnection again{options.reconnection_time, 0, nullptr};
     for (;;) {
         std::optional<event_connection> source;
         again.reason = nullptr;
         ++again.failures;
         try {
-            source = co_await wait_for(open_events(first, options, options.last_event_id), limit);
+            source = co_await open_in_time(first, options, options.last_event_id);
             if (!source) co_return;
             again.failures = 0;
             while (std::optional<server_sent_event> next = co_await source->next()) co_yield std::move(*next);
-        } catch (const tls::certificate_error&) {
-            throw;  // the same certificate will come again
-        } catch (const broken_error&) {
-            again.reason = std::current_exception();
-        } catch (const timeout_error&) {
+        } catch (const error& failure) {
+            if (!may_pass(failure)) throw;
             again.reason = std::current_exception();
         }
         if (source) {
@@ -284,11 +327,12 @@ inline async_generator<server_sent_event> follow_events(uri first, event_source_
 ///
 /// Ends when the server answers 204. Attempts that fail for reasons of the network or by timeout are repeated
 /// without end, the first one included, as the standard says; options.reconnection_delay is told of each and
-/// may stop that.
-/// Errors: invalid_http_uri at once. From next(): event_source_error for another status than 200 or another
-/// type of content; protocol_error for an answer that is wrong otherwise, redirect_error among them;
-/// limit_error for a line or an event that is too long; tls::certificate_error; what the functions of the
-/// options throw.
+/// may stop that. The proxy that the environment names is used, see http_proxy_from_environment; options.proxy = "" connects
+/// directly. What goes wrong at a proxy is a reason of the network, but for a status below 500.
+/// Errors: invalid_http_uri, and invalid_proxy for options.proxy, at once. From next(): event_source_error for another status
+/// than 200 or another type of content; protocol_error for an answer that is wrong otherwise, redirect_error among them;
+/// invalid_proxy_status; invalid_proxy for the environment's; limit_error for a line or an event that is too long;
+/// tls::certificate_error; what the functions of the options throw.
 /// Cancellation: of next(): ends the source, the connection is closed.
 /// Example:
 ///     coro<> show_events() {
@@ -297,6 +341,7 @@ inline async_generator<server_sent_event> follow_events(uri first, event_source_
 ///     }
 [[nodiscard]] inline async_generator<server_sent_event> event_source(std::string_view address,
                                                                      event_source_options options = {}) {
+    if (options.proxy && !options.proxy->empty()) static_cast<void>(parse_proxy(*options.proxy));
     return detail::follow_events(detail::parse_http_uri(address), std::move(options));
 }
 

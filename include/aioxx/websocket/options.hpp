@@ -58,7 +58,7 @@ struct connect_options {
     std::optional<std::string> server_hostname{};  // that the certificate has to name; {}: the URI's
     std::optional<std::string> host{};             // to connect to instead of the URI's
     std::optional<std::uint16_t> port{};           // likewise
-    std::optional<std::string> proxy{};            // "http://user:password@host:port"; "": none;
+    std::optional<std::string> proxy{};            // "http://user:password@host:port", see parse_proxy; "": none;
                                                    // {}: that of the environment
     std::optional<tls::context> proxy_ssl{};       // for a proxy at https://; {}: tls::context::for_client()
     aioxx::connect_options connecting{};           // family, local address, happy eyeballs

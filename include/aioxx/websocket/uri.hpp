@@ -65,11 +65,13 @@ inline std::string uri::host_header() const {
 /// control characters are refused.
 /// Errors: invalid_uri naming what is wrong with it and what was expected.
 [[nodiscard]] inline uri parse_uri(std::string_view text) {
-    detail::authority_parser<invalid_uri> authority(text, "ws", "wss");
+    static constexpr detail::known_scheme schemes[] = {{"ws", 80}, {"wss", 443}};
+    detail::authority_parser<invalid_uri> authority(text, schemes);
     if (authority.rest().find('#') != std::string_view::npos) {
         authority.fail("a fragment (#) has no meaning for WebSockets; as a part of the path it is written %23");
     }
     uri parsed;
+    parsed.secure = authority.scheme() == 1;
     authority.parse_into(parsed);
     parsed.target = detail::encode_target<invalid_uri>(text, authority.rest());
     return parsed;
