@@ -89,7 +89,7 @@ public:
     void stop() override { context_.stop(); }
 
     [[nodiscard]] fd_watcher_ptr watch(int fd, fd_handler& handler) override {
-        auto* watcher = new detail::asio_fd_watcher(context_, *link_->client, fd, handler);
+        detail::asio_fd_watcher* watcher = detail::new_fd_watcher(context_, *link_->client, fd, handler);
         watchers_.push_back(*watcher);
         return fd_watcher_ptr(watcher);
     }

@@ -3,11 +3,11 @@
 
 // core/asio_fd_watcher.hpp: waits for descriptors through Asio.
 //
-// On Linux the watch hands its own two operation objects to Asio's epoll reactor, which is what Asio's sockets
-// do: they belong to the watch, so waiting does not allocate, and the edge-triggered registration stays as it
-// is, so waiting costs no system call. That uses names of asio::detail, private ones among them, which are the same
-// from 1.22 to 1.38; they appear in this file only. With AIOXX_PORTABLE_WAIT, and where there is no epoll, it is
-// Asio's public async_wait, for one epoll_ctl a wait.
+// On Linux the watch registers itself with the epoll descriptor of Asio's reactor, as one of the reactor's own records: an event
+// runs an operation of the watch, without a look at the reactor's queues, and waiting is to set a bit: no system call, no
+// allocation, no lock. The edge-triggered registration stays as it is. That uses names of asio::detail, a private one among
+// them, which are the same from 1.22 to 1.38, and what the reactor does with an event; all of it is in this file. With
+// AIOXX_PORTABLE_WAIT, and where there is no epoll, it is Asio's public async_wait, for one epoll_ctl a wait.
 
 #include <cstddef>
 #include <memory>
@@ -29,13 +29,17 @@
 
 #include <asio/posix/stream_descriptor.hpp>
 #else
+#include <bit>
+#include <cerrno>
 #include <cstdint>
+#include <vector>
 
 #include <sys/epoll.h>
 
 #include <asio/detail/epoll_reactor.hpp>
-#include <asio/detail/reactor_op.hpp>
-#include <asio/version.hpp>
+#include <asio/detail/scheduler.hpp>
+#include <asio/detail/scheduler_operation.hpp>
+#include <asio/execution_context.hpp>
 #endif
 
 namespace aioxx::detail {
@@ -98,10 +102,14 @@ private:
     int users_ = 1;  // the holder and each wait that is outstanding
 };
 
+inline asio_fd_watcher* new_fd_watcher(asio::io_context& context, backend_client& client, int fd, fd_handler& handler) {
+    return new asio_fd_watcher(context, client, fd, handler);
+}
+
 #else
 
-// What Asio does not tell: its epoll descriptor and what it watches for. The access check does not apply to the
-// arguments of an explicit instantiation ([temp.spec.general]/6).
+// What Asio does not tell: its epoll descriptor. The access check does not apply to the arguments of an explicit
+// instantiation ([temp.spec.general]/6).
 template <auto Member, class Tag>
 struct shown_member {
     friend constexpr auto member_of(Tag) noexcept { return Member; }
@@ -109,130 +117,233 @@ struct shown_member {
 struct epoll_fd_tag {
     friend constexpr auto member_of(epoll_fd_tag) noexcept;
 };
-struct registered_events_tag {
-    friend constexpr auto member_of(registered_events_tag) noexcept;
-};
 template struct shown_member<&asio::detail::epoll_reactor::epoll_fd_, epoll_fd_tag>;
-template struct shown_member<&asio::detail::epoll_reactor::descriptor_state::registered_events_, registered_events_tag>;
+
+class asio_watches;
 
 class asio_fd_watcher final : public fd_watcher, public list_node<watcher_tag> {
-    using reactor = asio::detail::epoll_reactor;
-
 public:
-    /// A regular file, which epoll does not watch, is always ready.
+    explicit asio_fd_watcher(asio_watches& among) noexcept : among_(&among), event_(*this), call_(*this) {}
+
+    /// Begins to watch. A regular file, which epoll does not watch, is always ready.
     ///
     /// Errors: broken_error for a number that is no descriptor.
-    asio_fd_watcher(asio::io_context& context, backend_client& client, int fd, fd_handler& handler)
-        : client_(client),
-          reactor_(asio::use_service<reactor>(context)),
-          fd_(fd),
-          handler_(&handler),
-          read_(*this, reactor::read_op) {
-        reactor_.init_task();
-        if (const int code = reactor_.register_descriptor(fd_, data_)) {
-            reactor_.cleanup_descriptor_data(data_);
-            throw_system_error(code, "cannot watch descriptor " + std::to_string(fd_));
+    void begin(backend_client& client, int fd, fd_handler& handler) {
+        client_ = &client;
+        fd_ = fd;
+        waits_ = ready_ = due_ = 0;
+        watched_ = EPOLLIN | EPOLLERR | EPOLLHUP | EPOLLET;
+        if (const int code = control(EPOLL_CTL_ADD); code == EPERM) {
+            watched_ = 0;
+            ready_ = reading | writing;
+        } else if (code != 0) {
+            throw_system_error(code, "cannot watch descriptor " + std::to_string(fd));
         }
+        handler_ = &handler;
+        is_held_ = true;
     }
 
-    void await_readable() override { start(read_); }
+    void await_readable() override { await(reading); }
     void await_writable() override {
-        if (!write_) write_ = std::make_unique<operation>(*this, reactor::write_op);
-        start(*write_);
+        if (is_linked() && watched_ != 0 && (watched_ & EPOLLOUT) == 0) {
+            watched_ |= EPOLLOUT;
+            control(EPOLL_CTL_MOD);  // which is followed by an event if it is writable now
+        }
+        await(writing);
     }
 
-    // To Asio the end of the other side is data; epoll knows the difference.
     void watch_end() noexcept override {
-        if (!is_linked()) return;
-        std::uint32_t& registered = registered_events();
-        if (registered == 0) return;  // a regular file
-        epoll_event wanted{};
-        wanted.events = registered | EPOLLRDHUP;
-        wanted.data.ptr = data_;
-        if (::epoll_ctl(reactor_.*member_of(epoll_fd_tag{}), EPOLL_CTL_MOD, fd_, &wanted) != 0) return;
-        registered = wanted.events;
-        operation::last_events(data_) = ~0u;  // they were another descriptor's
+        if (!is_linked() || watched_ == 0) return;
+        const std::uint32_t before = watched_;
+        watched_ |= EPOLLRDHUP | EPOLLPRI;
+        if (control(EPOLL_CTL_MOD) != 0) watched_ = before;
+        event_.happened() = ~0u;  // nothing is known before the next one
     }
     [[nodiscard]] bool may_have_ended() const noexcept override {
         constexpr unsigned ends = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
-        return !is_linked() || (registered_events() & EPOLLRDHUP) == 0 || (operation::last_events(data_) & ends) != 0;
+        return !is_linked() || (watched_ & EPOLLRDHUP) == 0 || (event_.happened() & ends) != 0;
     }
 
-    void release() noexcept override {
-        detach();
-        drop();
-    }
+    void release() noexcept override;
 
     /// Ends the watching before the context does. The holder releases later.
-    void detach() noexcept {
-        handler_ = nullptr;
-        if (!is_linked()) return;
-        unlink();
-        // Not "closing": the kernel forgets the registration only when the last copy of the descriptor is
-        // closed, and a child process may hold one.
-        reactor_.deregister_descriptor(fd_, data_, false);
-        reactor_.cleanup_descriptor_data(data_);
-    }
+    void detach() noexcept;
 
 private:
-    // Waiting for an edge. To the reactor it is an operation that succeeds whenever it is tried, and that
-    // has then used up what there was: it is tried when an event arrives, or at the start if one has
-    // arrived since the last time.
-    struct operation : asio::detail::reactor_op {
-        operation(asio_fd_watcher& watcher, reactor::op_types direction)
-            : reactor_op(asio::error_code(), &operation::perform, &operation::complete), owner(watcher), kind(direction) {}
+    friend class asio_watches;
 
-        // What epoll said of a descriptor the last time.
-        static unsigned& last_events(reactor::per_descriptor_data data) noexcept {
-            // Not static_cast: the base is private.
-            return ((asio::detail::scheduler_operation*)(data))->*(&operation::task_result_);  // NOLINT
+    // Bits of what is waited for.
+    static constexpr unsigned reading = 1;
+    static constexpr unsigned writing = 2;
+
+    // What epoll tells. Asio's reactor takes the pointer that comes with an event for its own record of a descriptor, of
+    // which it uses only the part that is an operation; and gives it to the scheduler, which runs it: at most once after each
+    // look at the descriptors, and before the next one.
+    struct event_operation : asio::detail::scheduler_operation {
+        explicit event_operation(asio_fd_watcher& watcher) noexcept : scheduler_operation(&run), owner(watcher) {}
+        static void run(void* scheduler, scheduler_operation* base, const asio::error_code&, std::size_t events) {
+            if (scheduler != nullptr) static_cast<event_operation*>(base)->owner.on_event(static_cast<unsigned>(events));
         }
+        [[nodiscard]] unsigned& happened() noexcept { return task_result_; }
+        [[nodiscard]] const unsigned& happened() const noexcept { return task_result_; }
 
-        static status perform(reactor_op*) { return done_and_exhausted; }
-        static void complete(void* scheduler, asio::detail::scheduler_operation* base, const asio::error_code&,
-                             std::size_t) {
-            auto* self = static_cast<operation*>(base);
-            self->owner.completed(*self, scheduler != nullptr);
+        asio_fd_watcher& owner;
+    };
+    // A call that is due without another event.
+    struct call_operation : asio::detail::scheduler_operation {
+        explicit call_operation(asio_fd_watcher& watcher) noexcept : scheduler_operation(&run), owner(watcher) {}
+        static void run(void* scheduler, scheduler_operation* base, const asio::error_code&, std::size_t) {
+            static_cast<call_operation*>(base)->owner.on_call_due(scheduler != nullptr);
         }
 
         asio_fd_watcher& owner;
-        reactor::op_types kind;
-        bool outstanding = false;
     };
 
-    [[nodiscard]] std::uint32_t& registered_events() const noexcept {
-        return data_->*member_of(registered_events_tag{});
+    int control(int operation) noexcept;
+
+    // Each wait is work to Asio until its call is made.
+    void await(unsigned direction);
+    void on_event(unsigned events);
+    void on_call_due(bool alive);
+    void call_soon(unsigned direction);
+    void call(unsigned direction) {
+        client_->on_ready(*handler_, direction == reading ? &fd_handler::on_readable : &fd_handler::on_writable);
     }
 
-    void start(operation& wait) {
-        AIOXX_EXPECTS(!wait.outstanding);
-        if (!is_linked()) return;  // detached
-        wait.outstanding = true;
-        ++users_;
-        reactor_.start_op(wait.kind, fd_, data_, &wait, false, true);
-    }
-
-    void completed(operation& wait, bool alive) {
-        wait.outstanding = false;
-        if (alive && handler_ != nullptr) {
-            client_.on_ready(*handler_, wait.kind == reactor::read_op ? &fd_handler::on_readable : &fd_handler::on_writable);
-        }
-        drop();
-    }
-
-    void drop() noexcept {
-        if (--users_ == 0) delete this;
-    }
-
-    backend_client& client_;
-    reactor& reactor_;
-    int fd_;
-    int users_ = 1;  // the holder and each wait that is outstanding
-    fd_handler* handler_;
-    reactor::per_descriptor_data data_{};
-    operation read_;
-    std::unique_ptr<operation> write_;  // most connections never wait for it
+    asio_watches* among_;  // null when the context has gone
+    backend_client* client_ = nullptr;
+    fd_handler* handler_ = nullptr;
+    int fd_ = -1;
+    std::uint32_t watched_ = 0;  // events; 0 for a regular file
+    std::uint8_t waits_ = 0;     // these four: bits
+    std::uint8_t ready_ = 0;     // since the last call
+    std::uint8_t due_ = 0;       // calls that call_ makes, which stands in the scheduler's queue while there are any
+    bool is_held_ = false;
+    bool is_queued_ = false;  // call_
+    event_operation event_;
+    call_operation call_;
 };
+
+/// The watches of a context. One that has ended is kept for another descriptor, because an event of it may still stand in the
+/// scheduler's queue; to the next descriptor that is a call without anything to do.
+class asio_watches final : public asio::execution_context::service {
+public:
+    static inline asio::execution_context::id id;
+
+    explicit asio_watches(asio::execution_context& context)
+        : service(context),
+          scheduler_(asio::use_service<asio::detail::scheduler>(context)),
+          reactor_(asio::use_service<asio::detail::epoll_reactor>(context)) {
+        reactor_.init_task();
+    }
+    ~asio_watches() override {
+        for (auto& each : all_) {
+            if (each->is_held_) each.release()->among_ = nullptr;
+        }
+    }
+
+    [[nodiscard]] asio_fd_watcher* begin(backend_client& client, int fd, fd_handler& handler) {
+        if (free_.empty()) {
+            all_.push_back(std::make_unique<asio_fd_watcher>(*this));
+            free_.reserve(all_.capacity());  // so that ending needs no memory
+            free_.push_back(all_.back().get());
+        }
+        asio_fd_watcher* const next = free_.back();
+        next->begin(client, fd, handler);
+        free_.pop_back();
+        return next;
+    }
+
+private:
+    friend class asio_fd_watcher;
+
+    void shutdown() override {}
+    // Another one after a fork.
+    [[nodiscard]] int epoll_fd() const noexcept { return reactor_.*member_of(epoll_fd_tag{}); }
+
+    asio::detail::scheduler& scheduler_;
+    asio::detail::epoll_reactor& reactor_;
+    std::vector<std::unique_ptr<asio_fd_watcher>> all_;
+    std::vector<asio_fd_watcher*> free_;
+};
+
+inline asio_fd_watcher* new_fd_watcher(asio::io_context& context, backend_client& client, int fd, fd_handler& handler) {
+    return asio::use_service<asio_watches>(context).begin(client, fd, handler);
+}
+
+// Returns: 0, or the error.
+inline int asio_fd_watcher::control(int operation) noexcept {
+    epoll_event wanted{};
+    wanted.events = watched_;
+    wanted.data.ptr = static_cast<asio::detail::scheduler_operation*>(&event_);
+    return ::epoll_ctl(among_->epoll_fd(), operation, fd_, &wanted) == 0 ? 0 : errno;
+}
+
+inline void asio_fd_watcher::release() noexcept {
+    detach();
+    is_held_ = false;
+    if (among_ == nullptr) {
+        delete this;
+    } else if (!is_queued_) {
+        among_->free_.push_back(this);
+    }
+}
+
+inline void asio_fd_watcher::detach() noexcept {
+    handler_ = nullptr;
+    if (!is_linked()) return;
+    unlink();
+    if (watched_ != 0) control(EPOLL_CTL_DEL);
+    // The waits that end are no work any more; the last of them not before run() has gone on, for which it might be all there is.
+    const unsigned waiting = waits_ | due_;
+    waits_ = due_ = 0;
+    if (waiting == (reading | writing)) among_->scheduler_.work_finished();
+    if (waiting != 0 && !std::exchange(is_queued_, true)) among_->scheduler_.post_deferred_completion(&call_);
+}
+
+inline void asio_fd_watcher::await(unsigned direction) {
+    AIOXX_EXPECTS(((waits_ | due_) & direction) == 0);
+    if (!is_linked()) return;  // detached
+    among_->scheduler_.work_started();
+    waits_ |= static_cast<std::uint8_t>(direction);
+    if ((ready_ & direction) != 0) call_soon(direction);
+}
+
+inline void asio_fd_watcher::call_soon(unsigned direction) {
+    waits_ &= static_cast<std::uint8_t>(~direction);
+    if (watched_ != 0) ready_ &= static_cast<std::uint8_t>(~direction);
+    due_ |= static_cast<std::uint8_t>(direction);
+    if (!std::exchange(is_queued_, true)) among_->scheduler_.post_deferred_completion(&call_);
+}
+
+inline void asio_fd_watcher::on_event(unsigned events) {
+    unsigned happened = 0;
+    if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) happened |= reading;
+    if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) happened |= writing;
+    ready_ |= static_cast<std::uint8_t>(happened);
+    const unsigned now = waits_ & ready_;
+    if (now == 0 || !is_linked()) return among_->scheduler_.compensating_work_started();  // an event is no work
+    const unsigned first = (now & reading) != 0 ? reading : writing;
+    if (now != first) call_soon(writing);
+    waits_ &= static_cast<std::uint8_t>(~first);
+    ready_ &= static_cast<std::uint8_t>(~first);
+    call(first);
+}
+
+inline void asio_fd_watcher::on_call_due(bool alive) {
+    is_queued_ = false;
+    if (!is_linked() || !alive) {
+        if (!is_held_) among_->free_.push_back(this);
+        return;
+    }
+    const unsigned first = (due_ & reading) != 0 ? reading : writing;
+    due_ &= static_cast<std::uint8_t>(~first);
+    if (due_ != 0) {
+        is_queued_ = true;
+        among_->scheduler_.post_deferred_completion(&call_);
+    }
+    call(first);
+}
 
 #endif
 
