@@ -276,7 +276,7 @@ inline coro<std::optional<event_connection>> open_events(uri first, const event_
 
 inline coro<std::optional<event_connection>> open_in_time(uri first, const event_source_options& options,
                                                           const std::string& last_event_id) {
-    std::string step;
+    std::string step = "beginning";
     const std::optional<duration> limit = options.open_timeout;
     try {
         co_return co_await wait_for(open_events(std::move(first), options, last_event_id, step), limit);
