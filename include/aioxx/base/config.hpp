@@ -33,7 +33,8 @@
 // AIOXX_PORTABLE_WAIT: wait for descriptors through Asio's public async_wait only. It costs one
 // epoll_ctl a wait; without it watches stand in Asio's epoll reactor in the place of its own records
 // (core/asio_fd_watcher.hpp), which costs none and never allocates.
-#if !defined(AIOXX_PORTABLE_WAIT) && (!defined(__linux__) || defined(ASIO_HAS_IO_URING_AS_DEFAULT))
+#if !defined(AIOXX_PORTABLE_WAIT) && \
+    (!defined(__linux__) || defined(ASIO_DISABLE_EPOLL) || defined(ASIO_HAS_IO_URING_AS_DEFAULT))
 #define AIOXX_PORTABLE_WAIT 1
 #endif
 

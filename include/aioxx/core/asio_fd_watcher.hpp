@@ -25,7 +25,10 @@
 #include <aioxx/core/backend.hpp>
 
 #if defined(AIOXX_PORTABLE_WAIT)
+#include <cerrno>
 #include <optional>
+
+#include <fcntl.h>
 
 #include <asio/posix/stream_descriptor.hpp>
 #else
@@ -54,8 +57,12 @@ public:
     asio_fd_watcher(asio::io_context& context, backend_client& client, int fd, fd_handler& handler)
         : client_(client), handler_(&handler), descriptor_(std::in_place, context) {
         asio::error_code failure;
-        descriptor_->assign(fd, failure);
-        if (failure) throw broken_error(to_std(failure), "cannot watch descriptor " + std::to_string(fd));
+        descriptor_->assign(fd, failure);  // not every reactor looks at it
+        if (!failure && ::fcntl(fd, F_GETFD) < 0) failure = asio::error_code(errno, asio::error::get_system_category());
+        if (failure) {
+            descriptor_->release();
+            throw broken_error(to_std(failure), "cannot watch descriptor " + std::to_string(fd));
+        }
     }
 
     void await_readable() override { await(asio::posix::stream_descriptor::wait_read, &fd_handler::on_readable); }
