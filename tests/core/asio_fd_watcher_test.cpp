@@ -242,6 +242,17 @@ TEST_CASE("a watch does not take over what was known of another descriptor", "[c
     CHECK(s.watch->may_have_ended());
 }
 
+TEST_CASE("a descriptor that cannot be watched for writing is called at once, so that a write tells why", "[core]") {
+    scene s;
+    s.await_and_settle();
+    ::close(s.sockets.ends[0]);
+    s.watch->await_writable();
+    s.settle();
+    CHECK(s.handler.writable == 1);
+    s.watch.reset();
+    s.sockets.ends[0] = -1;
+}
+
 TEST_CASE("a watch that has ended is used again", "[core]") {
     scene s;
     fd_watcher* const first = s.watch.get();

@@ -32,7 +32,6 @@
 
 #include <asio/posix/stream_descriptor.hpp>
 #else
-#include <bit>
 #include <cerrno>
 #include <cstdint>
 #include <vector>
@@ -153,18 +152,15 @@ public:
     void await_readable() override { await(reading); }
     void await_writable() override {
         if (is_linked() && watched_ != 0 && (watched_ & EPOLLOUT) == 0) {
-            watched_ |= EPOLLOUT;
-            control(EPOLL_CTL_MOD);  // which is followed by an event if it is writable now
+            // Followed by an event if it is writable now. Where it cannot be watched, trying to write will tell why.
+            if (!watch_also(EPOLLOUT)) ready_ |= writing;
         }
         await(writing);
     }
 
     void watch_end() noexcept override {
         if (!is_linked() || watched_ == 0) return;
-        const std::uint32_t before = watched_;
-        watched_ |= EPOLLRDHUP | EPOLLPRI;
-        if (control(EPOLL_CTL_MOD) != 0) watched_ = before;
-        event_.happened() = ~0u;  // nothing is known before the next one
+        if (watch_also(EPOLLRDHUP | EPOLLPRI)) event_.happened() = ~0u;  // nothing is known before the next event
     }
     [[nodiscard]] bool may_have_ended() const noexcept override {
         constexpr unsigned ends = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
@@ -192,7 +188,7 @@ private:
             if (scheduler != nullptr) static_cast<event_operation*>(base)->owner.on_event(static_cast<unsigned>(events));
         }
         [[nodiscard]] unsigned& happened() noexcept { return task_result_; }
-        [[nodiscard]] const unsigned& happened() const noexcept { return task_result_; }
+        [[nodiscard]] unsigned happened() const noexcept { return task_result_; }
 
         asio_fd_watcher& owner;
     };
@@ -207,6 +203,12 @@ private:
     };
 
     int control(int operation) noexcept;
+    bool watch_also(std::uint32_t events) noexcept {
+        const std::uint32_t before = std::exchange(watched_, watched_ | events);
+        if (control(EPOLL_CTL_MOD) == 0) return true;
+        watched_ = before;
+        return false;
+    }
 
     // Each wait is work to Asio until its call is made.
     void await(unsigned direction);
@@ -222,7 +224,7 @@ private:
     fd_handler* handler_ = nullptr;
     int fd_ = -1;
     std::uint32_t watched_ = 0;  // events; 0 for a regular file
-    std::uint8_t waits_ = 0;     // these four: bits
+    std::uint8_t waits_ = 0;     // these three: bits of reading and writing
     std::uint8_t ready_ = 0;     // since the last call
     std::uint8_t due_ = 0;       // calls that call_ makes, which stands in the scheduler's queue while there are any
     bool is_held_ = false;
@@ -300,6 +302,7 @@ inline void asio_fd_watcher::detach() noexcept {
     handler_ = nullptr;
     if (!is_linked()) return;
     unlink();
+    // Closing would not do: the kernel forgets a registration with the last copy of the descriptor, and a child may hold one.
     if (watched_ != 0) control(EPOLL_CTL_DEL);
     // The waits that end are no work any more; the last of them not before run() has gone on, for which it might be all there is.
     const unsigned waiting = waits_ | due_;

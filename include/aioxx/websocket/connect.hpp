@@ -24,7 +24,6 @@
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/streams/open_connection.hpp>
-#include <aioxx/streams/tls.hpp>
 #include <aioxx/tasks/as_result.hpp>
 #include <aioxx/tasks/wait_for.hpp>
 #include <aioxx/tls/context.hpp>

@@ -16,8 +16,8 @@
 #include <utility>
 #include <vector>
 
-#include <aioxx/buffer/ascii.hpp>
 #include <aioxx/base/error.hpp>
+#include <aioxx/buffer/ascii.hpp>
 #include <aioxx/buffer/bytearray.hpp>
 #include <aioxx/core/coroutine.hpp>
 #include <aioxx/io/endpoint.hpp>
