@@ -671,9 +671,11 @@ TEST_CASE("opening is limited as a whole, and says what it waited for", "[websoc
         CHECK(answer == "connect: timed out while waiting for the answer of ws://" + at + "/x");
         const std::string secure = co_await complaint(websocket::connect("wss://" + at + "/x", options));
         CHECK(secure == "connect: timed out while securing the connection to 127.0.0.1");
-        options.proxy = "http://u:secret@" + at;
-        const std::string proxy = co_await complaint(websocket::connect("ws://h/x", options));
-        CHECK(proxy == "connect: timed out while waiting for the answer of the proxy http://" + at);
+        for (const std::string scheme : {"http", "socks5h"}) {
+            options.proxy = scheme + "://u:secret@" + at;
+            const std::string proxy = co_await complaint(websocket::connect("ws://h/x", options));
+            CHECK(proxy == "connect: timed out while waiting for the answer of the proxy " + scheme + "://" + at);
+        }
         for (int i = 0; i < 3; ++i)
             co_await sleep(1ms);
         CHECK(support::open_descriptors() == before);
